@@ -1,0 +1,136 @@
+"""What happened, as values. Logs, metrics and status pages are listeners: callables that take an event.
+
+A listener that raises is logged once and changes nothing; events are made once and never changed.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from .errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from .exchange import Exchange
+
+Listener: TypeAlias = "Callable[[Any], object]"
+
+_LOG = logging.getLogger("interservice")
+
+
+class Served(NamedTuple):
+    """An inbound exchange came to its end: exactly one for each, refusals and websockets included.
+
+    Attributes:
+        exchange: The exchange, whose values no longer change.
+        status: The HTTP status, or None when no response was started.
+        bytes_sent: Bytes of body handed to the server.
+        seconds: From the request's arrival to the last byte.
+        first_byte: Seconds to the first byte of the body or the head, or None.
+        outcome: ok, client_error, server_error, exception, client_disconnect or aborted.
+        error: The exception that ended it, or None.
+    """
+
+    exchange: Exchange
+    status: int | None
+    bytes_sent: int
+    seconds: float
+    first_byte: float | None
+    outcome: str
+    error: BaseException | None
+
+
+class Attempted(NamedTuple):
+    """One try of an outbound call ended. Attempt numbers start at 1; `outcome` is a word of `outbound.outcome`."""
+
+    service: str | None
+    endpoint: str | None
+    attempt: int
+    seconds: float
+    outcome: str
+    status: int | None
+    error: BaseException | None
+
+
+class Called(NamedTuple):
+    """An outbound call ended, with all its attempts. `url` holds no query string and no credentials."""
+
+    service: str | None
+    method: str
+    url: str
+    attempts: int
+    seconds: float
+    outcome: str
+    status: int | None
+    error: BaseException | None
+
+
+class CircuitChanged(NamedTuple):
+    """A circuit went from one state to another; `snapshot` is its plain data at that moment."""
+
+    service: str | None
+    endpoint: str | None
+    before: str
+    after: str
+    snapshot: Mapping[str, Any]
+
+
+class Shed(NamedTuple):
+    """A request or call was turned away because `limit` were under way."""
+
+    service: str | None
+    limit: int
+    in_flight: int
+
+
+class RetryBudgetExhausted(NamedTuple):
+    """A retry was due and the budget would not pay for it; the call ended with what it had."""
+
+    service: str | None
+    balance: float
+
+
+class TokenRefused(NamedTuple):
+    """A token was not believed. `reason` is from a closed set; `public` when the request went on without it."""
+
+    service: str | None
+    reason: str
+    public: bool
+
+
+class Listeners:
+    """An ordered set of listeners, called in isolation from the request and from each other."""
+
+    __slots__ = ("_all", "_reported")
+
+    def __init__(self, listeners: Iterable[Listener] = (), *, option: str = "listeners") -> None:
+        if callable(listeners):
+            msg = f"{option} must be a list of callables, not {listeners!r}"
+            raise ConfigurationError(msg)
+        self._all = tuple(listeners)
+        for listener in self._all:
+            if not callable(listener):
+                msg = f"{option} must be callables that take an event, not {listener!r}"
+                raise ConfigurationError(msg)
+        self._reported: set[int] = set()
+
+    def __call__(self, event: object) -> None:
+        """Tell every listener."""
+        for position, listener in enumerate(self._all):
+            try:
+                listener(event)
+            except Exception:  # noqa: BLE001 - a listener's fault must never become the request's
+                self._report(position, listener)
+
+    def _report(self, position: int, listener: Listener) -> None:
+        if position not in self._reported:
+            self._reported.add(position)
+            _LOG.exception("listener %r raised; further errors of it are not logged", listener)
+
+    def __iter__(self) -> Any:
+        return iter(self._all)
+
+    def __bool__(self) -> bool:
+        return bool(self._all)

@@ -1,0 +1,187 @@
+"""The Exchange: one inbound request with what policies found out about it, and `current()`, the one under way.
+
+Whatever belongs to one request lives here, never on a shared object. The bindings set the context variable; the outbound side reads it.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .deadline import NEVER
+from .errors import InsufficientScope, Rejection
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .deadline import Deadline
+    from .http import Request
+    from .trace import Trace
+
+
+class Identity(Protocol):
+    """What the exchange needs to know of a principal; `tokens.Principal` is one."""
+
+    @property
+    def subject(self) -> str | None:
+        """Who the token speaks of."""
+
+    @property
+    def issuer(self) -> str:
+        """Who vouches."""
+
+    @property
+    def client_id(self) -> str | None:
+        """The client that asked for the token."""
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """What it may do."""
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """What it is."""
+
+    @property
+    def claims(self) -> Mapping[str, Any]:
+        """Every claim."""
+
+    @property
+    def expires_at(self) -> float:
+        """Seconds since the epoch."""
+
+    @property
+    def token_id(self) -> str | None:
+        """The token's jti."""
+
+
+class NegotiatedVersion(Protocol):
+    """What the exchange needs to know of a version; `inbound.versions.Version` is one. `str()` is the version as configured."""
+
+    @property
+    def source(self) -> str:
+        """Where it was read: path, header, query, accept, content-type or default."""
+
+    @property
+    def raw(self) -> str | None:
+        """What the client wrote."""
+
+    @property
+    def deprecated(self) -> bool:
+        """Whether it should no longer be used."""
+
+
+class Exchange:
+    """One inbound request, from its arrival to its last byte.
+
+    Attributes:
+        request: The request's head.
+        service: The name of the service that answers, from the gate.
+        started: Seconds on the gate's monotonic clock.
+        path: The path that rules and the application see; differs from `request.path` where a version prefix was stripped.
+        mount: The prefix above `path` (SCRIPT_NAME, root_path).
+        principal: Who asks, once a token was verified.
+        version: The negotiated API version; None on neutral paths and preflights.
+        trace: Our span in the caller's trace.
+        request_id: The id of the request, in logs, problem documents and calls.
+        deadline: When the answer is no longer of use; `.remaining()` is inf without one.
+        token: The bearer token as it came, for exchange on the caller's behalf; never logged.
+        status: The response's status, once started.
+        bytes_sent: Bytes of body handed to the server so far.
+        first_byte: Seconds from the start to the first byte handed to the server.
+        route: The template of the route that matched, such as "/orders/{id}", where the framework tells.
+        refusal: The Rejection that ended it, if one did.
+        error: The exception that ended it, if one did.
+        fields: Further fields for its log line.
+        finished: Whether the last byte is out.
+    """
+
+    __slots__ = (
+        "_deferred", "_step", "bytes_sent", "deadline", "error", "fields", "finished", "first_byte", "mount", "path", "principal", "refusal",
+        "request", "request_id", "route", "service", "started", "status", "token", "trace", "version", "__weakref__",
+    )  # fmt: skip
+
+    def __init__(self, request: Request, started: float, service: str | None = None) -> None:
+        self.request = request
+        self.service = service
+        self.started = started
+        self.path = request.path
+        self.mount = request.mount
+        self.principal: Identity | None = None
+        self.version: NegotiatedVersion | None = None
+        self.trace: Trace | None = None
+        self.request_id: str | None = None
+        self.deadline: Deadline = NEVER
+        self.token: str | None = None
+        self.status: int | None = None
+        self.bytes_sent = 0
+        self.first_byte: float | None = None
+        self.route: str | None = None
+        self.refusal: Rejection | None = None
+        self.error: BaseException | None = None
+        self.fields: dict[str, Any] | None = None
+        self.finished = False
+        self._deferred: list[Callable[[], None]] | None = None
+        self._step = 0
+
+    def annotate(self, **fields: Any) -> None:
+        """Add fields to this request's log line."""
+        if self.fields is None:
+            self.fields = fields
+        else:
+            self.fields.update(fields)
+
+    def require(self, *scopes: str) -> None:
+        """Refuse the request, as a rule would, unless the principal has all of `scopes`.
+
+        Raises:
+            Rejection: 401 without a principal, 403 `insufficient_scope` (RFC 6750 section 3.1) when a scope is missing.
+        """
+        principal = self.principal
+        if principal is not None and principal.scopes.issuperset(scopes):
+            return
+        self.refusal = unauthenticated(self.service) if principal is None else missing_scopes(scopes, self.service)
+        raise self.refusal
+
+    def defer(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called once, when the exchange has ended; for what a policy must give back."""
+        if self._deferred is None:
+            self._deferred = [callback]
+        else:
+            self._deferred.append(callback)
+
+    def __repr__(self) -> str:
+        return f"<Exchange {self.request.method} {self.request.path} {self.request_id or ''}>"
+
+
+def unauthenticated(realm: str | None) -> Rejection:
+    """401 for a request without credentials: a challenge without an error code (RFC 6750 section 3.1)."""
+    challenge = f'Bearer realm="{_quotable(realm or "api")}"'
+    return Rejection("Authentication is required.", status=401, code="unauthenticated", headers=[("WWW-Authenticate", challenge)])
+
+
+def missing_scopes(scopes: tuple[str, ...], realm: str | None) -> InsufficientScope:
+    """403 with the scopes that would do, in the body and in the challenge (RFC 6750 section 3.1)."""
+    wanted = _quotable(" ".join(scopes))
+    detail = "The token does not carry the scopes that this needs"
+    challenge = f'Bearer realm="{_quotable(realm or "api")}", error="insufficient_scope", error_description="{detail}", scope="{wanted}"'
+    return InsufficientScope(f"{detail}: {wanted}.", headers=[("WWW-Authenticate", challenge)])
+
+
+def _quotable(text: str) -> str:
+    """RFC 6750 section 3: only %x20-21 / %x23-5B / %x5D-7E may stand between the quotes."""
+    return "".join(char if " " <= char <= "~" and char not in '"\\' else "?" for char in text)
+
+
+_CURRENT: ContextVar[Exchange | None] = ContextVar("interservice.exchange", default=None)
+
+
+def current() -> Exchange | None:
+    """The exchange under way; None outside a request, after its end, and in a thread that was started afresh."""
+    exchange = _CURRENT.get()
+    return None if exchange is None or exchange.finished else exchange
+
+
+#: For the bindings: sets the exchange in the current context, and gives the token that takes it back.
+enter = _CURRENT.set
+leave = _CURRENT.reset
