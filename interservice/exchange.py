@@ -8,12 +8,14 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .clock import SYSTEM
 from .deadline import NEVER
 from .errors import InsufficientScope, Rejection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .clock import Clock
     from .deadline import Deadline
     from .http import Request
     from .trace import Trace
@@ -78,6 +80,7 @@ class Exchange:
         request: The request's head.
         service: The name of the service that answers, from the gate.
         started: Seconds on the gate's monotonic clock.
+        clock: The gate's clock.
         path: The path that rules and the application see; differs from `request.path` where a version prefix was stripped.
         mount: The prefix above `path` (SCRIPT_NAME, root_path).
         principal: Who asks, once a token was verified.
@@ -97,14 +100,15 @@ class Exchange:
     """
 
     __slots__ = (
-        "_deferred", "_step", "bytes_sent", "deadline", "error", "fields", "finished", "first_byte", "mount", "path", "principal", "refusal",
+        "_deferred", "_step", "bytes_sent", "clock", "deadline", "error", "fields", "finished", "first_byte", "mount", "path", "principal", "refusal",
         "request", "request_id", "route", "service", "started", "status", "token", "trace", "version", "__weakref__",
     )  # fmt: skip
 
-    def __init__(self, request: Request, started: float, service: str | None = None) -> None:
+    def __init__(self, request: Request, started: float, service: str | None = None, clock: Clock = SYSTEM) -> None:
         self.request = request
         self.service = service
         self.started = started
+        self.clock = clock
         self.path = request.path
         self.mount = request.mount
         self.principal: Identity | None = None
@@ -182,6 +186,11 @@ def current() -> Exchange | None:
     return None if exchange is None or exchange.finished else exchange
 
 
-#: For the bindings: sets the exchange in the current context, and gives the token that takes it back.
-enter = _CURRENT.set
-leave = _CURRENT.reset
+def enter(exchange: Exchange | None) -> Exchange | None:
+    """For the bindings: set the exchange of the current context, and give the one that was there, to be put back at the end.
+
+    No context-variable token is used: a body may be closed in another context, where a token cannot be reset.
+    """
+    before = _CURRENT.get()
+    _CURRENT.set(exchange)
+    return before

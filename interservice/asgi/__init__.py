@@ -1,0 +1,11 @@
+"""The ASGI binding (ASGI 3): put a gate in front of any ASGI application.
+
+    app = interservice.asgi.Middleware(app, gate)
+    app.add_middleware(interservice.asgi.Middleware, gate=gate)     # Starlette, FastAPI
+"""
+
+from __future__ import annotations
+
+from .middleware import Middleware
+
+__all__ = ["Middleware"]

@@ -1,0 +1,111 @@
+"""The middleware: lets a request or a websocket through the gate and follows it to its end.
+
+All state of a request is local to its call. Blocking work that a policy wants runs in a thread, so that the event loop goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from asgiref.sync import sync_to_async
+
+from interservice.errors import ConfigurationError, Rejection
+from interservice.exchange import enter
+from interservice.inbound.gate import Gate
+
+from .http import HTTP
+from .request import scope_request
+from .websocket import WebSocket
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    from interservice.exchange import Exchange
+
+    Scope = MutableMapping[str, Any]
+    Message = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[Message]]
+    Send = Callable[[Message], Awaitable[None]]
+    Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+EXCHANGE = "interservice.exchange"
+GATE = "interservice.gate"
+
+
+class Middleware:
+    """An ASGI application that puts a gate in front of another one.
+
+    The exchange is at `scope["interservice.exchange"]`, `scope["state"]["interservice"]` (Starlette's `request.state.interservice`) and
+    `current()`. Lifespan and unknown scopes pass untouched. Mounted twice with the same gate, the inner one does nothing.
+
+    Args:
+        app: The application to protect.
+        gate: The gate that decides.
+
+    Raises:
+        ConfigurationError: `gate` is not a `Gate`, or `app` cannot be called.
+    """
+
+    def __init__(self, app: Application, gate: Gate) -> None:
+        if not isinstance(gate, Gate):
+            raise ConfigurationError(f"Middleware.gate must be a Gate, not {gate!r}")
+        if not callable(app):
+            raise ConfigurationError(f"Middleware.app must be an ASGI application, not {app!r}")
+        self.app = app
+        self.gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection scope (ASGI 3)."""
+        if scope["type"] not in ("http", "websocket") or scope.get(GATE) is self.gate:
+            await self.app(scope, receive, send)
+            return
+        exchange = self.gate.open(scope_request(scope))
+        scope[EXCHANGE] = exchange
+        scope[GATE] = self.gate
+        scope.setdefault("state", {})["interservice"] = exchange
+        before = enter(exchange)
+        try:
+            await self._serve(scope, receive, send, exchange)
+        finally:
+            enter(before)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
+        """Admit, run the application, and see that the exchange ends whatever happens."""
+        kind = HTTP if scope["type"] == "http" else WebSocket
+        channel = kind(self.gate, exchange, scope, receive, send)
+        try:
+            await self._admit_and_run(scope, exchange, channel)
+        except Rejection as rejection:
+            if channel.started:
+                channel.finish(error=rejection)
+                raise
+            await channel.refuse(self.gate.refuse(exchange, rejection))
+        except Exception as error:
+            # A send that fails, or an application that gives up once it was told of the disconnect, is the client's doing.
+            channel.finish("client_disconnect" if channel.disconnected else None, error)
+            raise
+        except BaseException as error:
+            cancelled = isinstance(error, asyncio.CancelledError)
+            channel.finish("client_disconnect" if cancelled and channel.disconnected else "aborted", error)
+            raise
+        channel.finish()
+
+    async def _admit_and_run(self, scope: Scope, exchange: Exchange, channel: HTTP | WebSocket) -> None:
+        gate = self.gate
+        while (work := gate.prepare(exchange)) is not None:
+            await sync_to_async(work, thread_sensitive=False)()
+        reply = gate.admit(exchange)
+        if reply is not None:
+            await channel.refuse(reply)
+            return
+        if exchange.mount == exchange.request.mount:
+            await self.app(scope, channel.receive, channel.send)
+            return
+        # ASGI: `path` stays whole, frameworks take root_path off it themselves. Put back, for the scope is the server's.
+        root_path = scope.get("root_path", "")
+        scope["root_path"] = exchange.mount
+        try:
+            await self.app(scope, channel.receive, channel.send)
+        finally:
+            scope["root_path"] = root_path

@@ -1,0 +1,72 @@
+"""A scope read as a Request. Translation only: no decision is taken here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from interservice.http import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, MutableMapping
+
+
+class ScopeHeaders:
+    """The headers of a scope: lower-case byte pairs, repeated fields apart. Names are matched exactly, so `x_a` is never `x-a`."""
+
+    __slots__ = ("_by_name", "_raw")
+
+    def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
+        self._raw = tuple(raw)
+        self._by_name: dict[str, str] | None = None
+
+    def get(self, name: str) -> str | None:
+        """The value of a field, repeated ones joined by "," (RFC 9110 section 5.3)."""
+        if self._by_name is None:
+            table: dict[str, str] = {}
+            for key, value in self.items():
+                table[key] = f"{table[key]},{value}" if key in table else value
+            self._by_name = table
+        return self._by_name.get(name)
+
+    def all(self, name: str) -> list[str]:
+        """Each field's value."""
+        return [value for key, value in self.items() if key == name]
+
+    def items(self) -> Iterator[tuple[str, str]]:
+        """Every field."""
+        for key, value in self._raw:
+            yield key.decode("latin-1").lower(), value.decode("latin-1")
+
+
+def scope_request(scope: MutableMapping[str, Any]) -> Request:
+    """The request that an http or websocket scope describes."""
+    kind = scope["type"]
+    mount = scope.get("root_path") or ""
+    client = scope.get("client")
+    server = scope.get("server")
+    raw = scope.get("raw_path")
+    return Request(
+        scope["method"] if kind == "http" else "GET",
+        below(scope["path"], mount),
+        ScopeHeaders(scope.get("headers") or ()),
+        mount,
+        raw.partition(b"?")[0] if raw else None,
+        (scope.get("query_string") or b"").decode("latin-1"),
+        scope.get("scheme") or ("http" if kind == "http" else "ws"),
+        client[0] if client else None,
+        (server[0], _port(server[1])) if server else None,
+        scope.get("http_version") or "1.1",
+        kind,
+    )
+
+
+def below(path: str, mount: str) -> str:
+    """The part of a path under the mount point. ASGI has `path` include `root_path`; servers exist that leave it out."""
+    if mount and path.startswith(mount) and path[len(mount) : len(mount) + 1] in ("", "/"):
+        return path[len(mount) :] or "/"
+    return path or "/"
+
+
+def _port(port: object) -> int | None:
+    """Some servers give the port as text, and a unix socket has none."""
+    return int(str(port)) if str(port).isdecimal() else None

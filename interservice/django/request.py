@@ -1,0 +1,37 @@
+"""Django's HttpRequest read as a Request. Translation only: no decision is taken here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from interservice.http import Request
+from interservice.wsgi.request import EnvironHeaders, raw_path
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+
+
+def django_request(request: HttpRequest) -> Request:
+    """The request that Django is about to route. `META` has the environ's names under ASGI too."""
+    meta: dict[str, Any] = request.META
+    scope = getattr(request, "scope", None)
+    raw = scope.get("raw_path") if scope is not None else raw_path(meta)
+    port = str(meta.get("SERVER_PORT", ""))
+    protocol = scope.get("http_version") or "1.1" if scope is not None else meta.get("SERVER_PROTOCOL", "HTTP/1.1").rpartition("/")[2]
+    return Request(
+        request.method or "GET",
+        request.path_info or "/",
+        EnvironHeaders(meta),
+        mount_of(request),
+        raw,
+        meta.get("QUERY_STRING", ""),
+        request.scheme or "http",
+        meta.get("REMOTE_ADDR"),
+        (str(meta.get("SERVER_NAME", "")), int(port) if port.isdecimal() else None),
+        protocol,
+    )
+
+
+def mount_of(request: HttpRequest) -> str:
+    """The prefix above `path_info`: Django has worked it out, but keeps it only inside `path`."""
+    return request.path[: len(request.path) - len(request.path_info)]

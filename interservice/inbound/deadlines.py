@@ -1,0 +1,60 @@
+"""Deadlines: how long the caller will wait, so that nothing here, nor in the calls made on its behalf, works longer than of use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from interservice.deadline import Deadline, parse_timeout
+from interservice.options import number, strings
+
+from .policy import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from interservice.exchange import Exchange
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deadlines(Policy):
+    """Read the time that the caller grants; outbound calls inherit what is left of it.
+
+    The shortest of the headers counts. A value that is no positive number is ignored.
+
+    Attributes:
+        headers: Where remaining time is read: milliseconds, and gRPC's own grammar in `grpc-timeout`.
+        default: Seconds for a request that says nothing; None is no deadline.
+        maximum: Seconds that no request gets more than; None is no limit.
+    """
+
+    headers: Sequence[str] = ("X-Request-Timeout-Ms", "X-Envoy-Expected-Rq-Timeout-Ms", "grpc-timeout")
+    default: float | None = None
+    maximum: float | None = None
+    _names: tuple[str, ...] = field(init=False, repr=False, compare=False, default=())
+
+    def __post_init__(self) -> None:
+        names = strings("Deadlines.headers", self.headers)
+        number("Deadlines.default", self.default, above=0, optional=True)
+        number("Deadlines.maximum", self.maximum, above=0, optional=True)
+        object.__setattr__(self, "_names", tuple(name.lower() for name in names))
+
+    def admit(self, exchange: Exchange) -> None:
+        """Set `exchange.deadline`, counted from the request's arrival."""
+        seconds = self.default
+        granted = [time for name in self._names if (time := self._read(exchange, name)) is not None]
+        if granted:
+            seconds = min(granted)
+        if self.maximum is not None:
+            seconds = self.maximum if seconds is None else min(seconds, self.maximum)
+        if seconds is not None:
+            exchange.deadline = Deadline(exchange.started + seconds, exchange.clock)
+
+    @staticmethod
+    def _read(exchange: Exchange, name: str) -> float | None:
+        """The shortest time that one header's values grant; repeated fields may have been joined by a comma."""
+        value = exchange.request.headers.get(name)
+        if not value:
+            return None
+        times = [time for part in value.split(",") if (time := parse_timeout(name, part)) is not None]
+        return min(times, default=None)

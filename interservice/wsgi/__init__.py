@@ -1,0 +1,10 @@
+"""The WSGI binding (PEP 3333): put a gate in front of any WSGI application.
+
+    app.wsgi_app = interservice.wsgi.Middleware(app.wsgi_app, gate)
+"""
+
+from __future__ import annotations
+
+from .middleware import Middleware
+
+__all__ = ["Middleware"]

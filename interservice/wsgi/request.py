@@ -1,0 +1,88 @@
+"""An `environ` read as a Request. Translation only: no decision is taken here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from interservice.http import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+#: PEP 3333: these two have no HTTP_ prefix.
+_UNPREFIXED = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
+
+
+class _Keys(dict[str, str]):
+    """Environ keys by lower-case header name, made on first use. Asked for by policies only, so it stays small."""
+
+    def __missing__(self, name: str) -> str:
+        key = self[name] = _UNPREFIXED.get(name) or "HTTP_" + name.upper().replace("-", "_")
+        return key
+
+
+_KEYS = _Keys()
+
+
+class EnvironHeaders:
+    """The headers in an environ. The server has joined repeated fields, with "," or ", "."""
+
+    __slots__ = ("_environ",)
+
+    def __init__(self, environ: Mapping[str, Any]) -> None:
+        self._environ = environ
+
+    def get(self, name: str) -> str | None:
+        """The value of the field with this lower-case name."""
+        value: str | None = self._environ.get(_KEYS[name])
+        return value
+
+    def all(self, name: str) -> list[str]:
+        """The value, alone: WSGI does not keep repeated fields apart."""
+        value = self.get(name)
+        return [] if value is None else [value]
+
+    def items(self) -> Iterator[tuple[str, str]]:
+        """Every field, names in lower case with hyphens."""
+        for name, key in _UNPREFIXED.items():
+            if self._environ.get(key):
+                yield name, self._environ[key]
+        for key, value in self._environ.items():
+            if key.startswith("HTTP_") and isinstance(value, str):
+                yield key[5:].replace("_", "-").lower(), value
+
+
+def environ_request(environ: Mapping[str, Any]) -> Request:
+    """The request that an environ describes."""
+    get = environ.get
+    port = get("SERVER_PORT", "")
+    return Request(
+        environ["REQUEST_METHOD"],
+        decoded(get("PATH_INFO", "")) or "/",
+        EnvironHeaders(environ),
+        decoded(get("SCRIPT_NAME", "")),
+        raw_path(environ),
+        get("QUERY_STRING", ""),
+        get("wsgi.url_scheme", "http"),
+        get("REMOTE_ADDR"),
+        (get("SERVER_NAME", ""), int(port) if port.isdecimal() else None),
+        get("SERVER_PROTOCOL", "HTTP/1.1").rpartition("/")[2],
+    )
+
+
+def decoded(path: str) -> str:
+    """A path as text: WSGI hands bytes over as latin-1."""
+    return path if path.isascii() else path.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def encoded(path: str) -> str:
+    """Text as WSGI's latin-1 spelling of its UTF-8 bytes."""
+    return path if path.isascii() else path.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def raw_path(environ: Mapping[str, Any]) -> bytes | None:
+    """The path as it stood in the request line, where the server passes it on (gunicorn, waitress, uWSGI, werkzeug)."""
+    raw = environ.get("RAW_URI") or environ.get("REQUEST_URI")
+    if not isinstance(raw, str):
+        return None
+    return raw.partition("?")[0].encode("latin-1", "replace")
