@@ -37,7 +37,9 @@ def _gate(*, used: bool) -> Iterator[CheckMessage]:
     try:
         configured_gate()
     except ImproperlyConfigured as error:
-        yield Error(str(error), hint=f'Set {SETTING} to a Gate or its dotted path, such as "shop.gate.gate".', id="interservice.E001")
+        yield Error(
+            str(error), hint=f'Set {SETTING} to a Gate or its dotted path, such as "shop.gate.gate".', id="interservice.E001"
+        )
     if not used:
         yield Warning(
             f"{SETTING} is set, but {MIDDLEWARE} is not in MIDDLEWARE: nothing is protected.",

@@ -17,7 +17,9 @@ def django_request(request: HttpRequest) -> Request:
     scope = getattr(request, "scope", None)
     raw = scope.get("raw_path") if scope is not None else raw_path(meta)
     port = str(meta.get("SERVER_PORT", ""))
-    protocol = scope.get("http_version") or "1.1" if scope is not None else meta.get("SERVER_PROTOCOL", "HTTP/1.1").rpartition("/")[2]
+    protocol = (
+        scope.get("http_version") or "1.1" if scope is not None else meta.get("SERVER_PROTOCOL", "HTTP/1.1").rpartition("/")[2]
+    )
     return Request(
         request.method or "GET",
         request.path_info or "/",

@@ -37,7 +37,9 @@ def _respond(script: Script, request: HttpRequest, *, is_async: bool) -> Any:
     response: Any
     if script.stream:
         streamed = script.streamed()
-        response = StreamingHttpResponse(_async(streamed) if is_async else streamed, status=script.status, content_type="text/plain")
+        response = StreamingHttpResponse(
+            _async(streamed) if is_async else streamed, status=script.status, content_type="text/plain"
+        )
     else:
         response = HttpResponse(b"".join(parts), status=script.status, content_type="text/plain")
     if script.status in (204, 304):

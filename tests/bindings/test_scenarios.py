@@ -21,7 +21,9 @@ from .script import Script
 
 
 #: Django's ASGI handler does not close the request's temporary file when sending fails.
-django_leaves_its_body_file_open = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+django_leaves_its_body_file_open = pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
+)
 
 
 @dataclass
@@ -102,7 +104,9 @@ def test_trace_is_continued_with_a_span_of_our_own(serve: Any) -> None:
 
 def test_untrusted_caller_starts_a_trace_and_an_id_of_ours(serve: Any) -> None:
     serving = serve(Script(), Tracing(trust=["10.0.0.0/8"]))
-    answer = serving.ask(headers={"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "X-Request-ID": "theirs"})
+    answer = serving.ask(
+        headers={"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "X-Request-ID": "theirs"}
+    )
     trace = serving.served.exchange.trace
     assert trace is not None
     assert trace.parent_id is None
@@ -116,7 +120,9 @@ def test_deadline_is_what_the_caller_grants(serve: Any) -> None:
 
 def test_refusal_is_a_problem_document_and_the_application_is_not_asked(serve: Any) -> None:
     script = Script()
-    serving = serve(script, Tracing(), Refusing(Rejection('No "entry"\n', status=409, code="closed", retry_after=1.2, extra={"open": "9"})))
+    serving = serve(
+        script, Tracing(), Refusing(Rejection('No "entry"\n', status=409, code="closed", retry_after=1.2, extra={"open": "9"}))
+    )
     answer = serving.ask(headers={"X-Request-ID": "r1"})
     assert answer.status == 409
     assert answer.header("Content-Type") == "application/problem+json"
