@@ -1,4 +1,46 @@
 """interservice makes an existing Flask, Django or any WSGI/ASGI service a good citizen among services.
 
-In front of the application a gate; behind it a `requests` adapter; between the two one context.
+In front of the application stands a gate (`Gate`, its policies and listeners), mounted by `interservice.wsgi`, `interservice.asgi` or
+`interservice.django`; behind it a `requests` adapter (`interservice.outbound`); between the two one context (`current()`). Importing this loads
+no web framework and no requests.
 """
+
+from __future__ import annotations
+
+from .errors import ConfigurationError, InterserviceError, Rejection
+from .exchange import Exchange, current
+from .inbound.admission import Admission
+from .inbound.auth import JWTAuth
+from .inbound.deadlines import Deadlines
+from .inbound.gate import Gate
+from .inbound.policy import Policy
+from .inbound.rules import Rule
+from .inbound.tracing import Tracing
+from .inbound.versions import Deprecation, HeaderVersion, MediaTypeVersion, PathVersion, QueryVersion, Version, Versions
+from .telemetry import AccessLog, StatsD
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AccessLog",
+    "Admission",
+    "ConfigurationError",
+    "Deadlines",
+    "Deprecation",
+    "Exchange",
+    "Gate",
+    "HeaderVersion",
+    "InterserviceError",
+    "JWTAuth",
+    "MediaTypeVersion",
+    "PathVersion",
+    "Policy",
+    "QueryVersion",
+    "Rejection",
+    "Rule",
+    "StatsD",
+    "Tracing",
+    "Version",
+    "Versions",
+    "current",
+]

@@ -1,6 +1,7 @@
 """The Exchange: one inbound request with what policies found out about it, and `current()`, the one under way.
 
-Whatever belongs to one request lives here, never on a shared object. The bindings set the context variable; the outbound side reads it.
+Whatever belongs to one request lives here, never on a shared object. The bindings set the context variable; the outbound side
+reads it.
 """
 
 from __future__ import annotations
@@ -8,15 +9,16 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .challenge import missing_scopes, unauthenticated
 from .clock import SYSTEM
 from .deadline import NEVER
-from .errors import InsufficientScope, Rejection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .clock import Clock
     from .deadline import Deadline
+    from .errors import Rejection
     from .http import Request
     from .trace import Trace
 
@@ -85,9 +87,12 @@ class Exchange:
         mount: The prefix above `path` (SCRIPT_NAME, root_path).
         principal: Who asks, once a token was verified.
         version: The negotiated API version; None on neutral paths and preflights.
+        preflight_version: The version that a preflight's path names, for the choice of an application alone.
         trace: Our span in the caller's trace.
         request_id: The id of the request, in logs, problem documents and calls.
         deadline: When the answer is no longer of use; `.remaining()` is inf without one.
+        realm: What challenges call the protected space, where an authenticating policy says so; otherwise the service.
+        seen: What an authenticating policy found out in `prepare`, for its own `admit`.
         token: The bearer token as it came, for exchange on the caller's behalf; never logged.
         status: The response's status, once started.
         bytes_sent: Bytes of body handed to the server so far.
@@ -97,11 +102,37 @@ class Exchange:
         error: The exception that ended it, if one did.
         fields: Further fields for its log line.
         finished: Whether the last byte is out.
+        step: How far the gate has come, for the gate alone.
+        deferred: What is called at the end; `defer` adds to it.
     """
 
     __slots__ = (
-        "_deferred", "_step", "bytes_sent", "clock", "deadline", "error", "fields", "finished", "first_byte", "mount", "path", "principal", "refusal",
-        "request", "request_id", "route", "service", "started", "status", "token", "trace", "version", "__weakref__",
+        "__weakref__",
+        "bytes_sent",
+        "clock",
+        "deadline",
+        "deferred",
+        "error",
+        "fields",
+        "finished",
+        "first_byte",
+        "mount",
+        "path",
+        "preflight_version",
+        "principal",
+        "realm",
+        "refusal",
+        "request",
+        "request_id",
+        "route",
+        "seen",
+        "service",
+        "started",
+        "status",
+        "step",
+        "token",
+        "trace",
+        "version",
     )  # fmt: skip
 
     def __init__(self, request: Request, started: float, service: str | None = None, clock: Clock = SYSTEM) -> None:
@@ -113,10 +144,13 @@ class Exchange:
         self.mount = request.mount
         self.principal: Identity | None = None
         self.version: NegotiatedVersion | None = None
+        self.preflight_version: NegotiatedVersion | None = None
         self.trace: Trace | None = None
         self.request_id: str | None = None
         self.deadline: Deadline = NEVER
         self.token: str | None = None
+        self.realm: str | None = None
+        self.seen: object = None
         self.status: int | None = None
         self.bytes_sent = 0
         self.first_byte: float | None = None
@@ -125,8 +159,8 @@ class Exchange:
         self.error: BaseException | None = None
         self.fields: dict[str, Any] | None = None
         self.finished = False
-        self._deferred: list[Callable[[], None]] | None = None
-        self._step = 0
+        self.deferred: list[Callable[[], None]] | None = None
+        self.step = 0
 
     def annotate(self, **fields: Any) -> None:
         """Add fields to this request's log line."""
@@ -144,37 +178,19 @@ class Exchange:
         principal = self.principal
         if principal is not None and principal.scopes.issuperset(scopes):
             return
-        self.refusal = unauthenticated(self.service) if principal is None else missing_scopes(scopes, self.service)
+        realm = self.realm or self.service
+        self.refusal = unauthenticated(realm) if principal is None else missing_scopes(scopes, realm)
         raise self.refusal
 
     def defer(self, callback: Callable[[], None]) -> None:
         """Have `callback` called once, when the exchange has ended; for what a policy must give back."""
-        if self._deferred is None:
-            self._deferred = [callback]
+        if self.deferred is None:
+            self.deferred = [callback]
         else:
-            self._deferred.append(callback)
+            self.deferred.append(callback)
 
     def __repr__(self) -> str:
         return f"<Exchange {self.request.method} {self.request.path} {self.request_id or ''}>"
-
-
-def unauthenticated(realm: str | None) -> Rejection:
-    """401 for a request without credentials: a challenge without an error code (RFC 6750 section 3.1)."""
-    challenge = f'Bearer realm="{_quotable(realm or "api")}"'
-    return Rejection("Authentication is required.", status=401, code="unauthenticated", headers=[("WWW-Authenticate", challenge)])
-
-
-def missing_scopes(scopes: tuple[str, ...], realm: str | None) -> InsufficientScope:
-    """403 with the scopes that would do, in the body and in the challenge (RFC 6750 section 3.1)."""
-    wanted = _quotable(" ".join(scopes))
-    detail = "The token does not carry the scopes that this needs"
-    challenge = f'Bearer realm="{_quotable(realm or "api")}", error="insufficient_scope", error_description="{detail}", scope="{wanted}"'
-    return InsufficientScope(f"{detail}: {wanted}.", headers=[("WWW-Authenticate", challenge)])
-
-
-def _quotable(text: str) -> str:
-    """RFC 6750 section 3: only %x20-21 / %x23-5B / %x5D-7E may stand between the quotes."""
-    return "".join(char if " " <= char <= "~" and char not in '"\\' else "?" for char in text)
 
 
 _CURRENT: ContextVar[Exchange | None] = ContextVar("interservice.exchange", default=None)

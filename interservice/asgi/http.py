@@ -1,6 +1,7 @@
-"""One HTTP exchange over ASGI: heads amended, bytes counted, the end seen at the last body message and not at the application's return.
+"""One HTTP exchange over ASGI: heads amended, bytes counted, the end seen at the last message and not at the return.
 
-Ends: the last `http.response.body`, a `pathsend`, or the last trailers where trailers were announced. Unknown messages pass through.
+Ends: the last `http.response.body`, a `pathsend`, or the last trailers where trailers were announced. Unknown messages pass
+through.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class HTTP:
         self._ended: float | None = None
 
     async def receive(self) -> Message:
-        """The server's next message. A disconnect counts only before the response is complete: servers report one after every response."""
+        """The server's next message. A disconnect counts only before the response is complete: one follows every response."""
         message = await self._receive()
         if message["type"] == "http.disconnect" and self._ended is None:
             self.disconnected = True
@@ -67,7 +68,8 @@ class HTTP:
     def finish(self, outcome: str | None = None, error: BaseException | None = None) -> None:
         """End the exchange, unless its last byte has already ended it."""
         if self._ended is None and outcome is None and error is None:
-            # The application returned, but its response is not whole: either nobody was there any more, or it is a fault of the application.
+            # The application returned, but its response is not whole: either nobody was there any more, or it is a fault of
+            # the application.
             outcome = "client_disconnect" if self.disconnected else "aborted"
         self.gate.finish(self.exchange, outcome, error, ended=self._ended)
 
@@ -105,7 +107,7 @@ class HTTP:
             raise
 
     def _complete(self) -> None:
-        """The last byte is out. A server error waits for the application's return: frameworks send a 500 first and raise afterwards."""
+        """The last byte is out. A server error waits for the application's return: frameworks send a 500 and then raise."""
         if self._ended is None:
             self._ended = self.gate.clock.monotonic()
             if (self.exchange.status or 0) < _SERVER_ERROR:

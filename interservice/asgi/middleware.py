@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     Message = MutableMapping[str, Any]
     Receive = Callable[[], Awaitable[Message]]
     Send = Callable[[Message], Awaitable[None]]
-    Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+    #: Frameworks disagree on how to spell the types of the three arguments; any ASGI 3 application will do.
+    Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 EXCHANGE = "interservice.exchange"
 GATE = "interservice.gate"
@@ -36,7 +37,8 @@ GATE = "interservice.gate"
 class Middleware:
     """An ASGI application that puts a gate in front of another one.
 
-    The exchange is at `scope["interservice.exchange"]`, `scope["state"]["interservice"]` (Starlette's `request.state.interservice`) and
+    The exchange is at `scope["interservice.exchange"]`, `scope["state"]["interservice"]` (Starlette's
+    `request.state.interservice`) and
     `current()`. Lifespan and unknown scopes pass untouched. Mounted twice with the same gate, the inner one does nothing.
 
     Args:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class ScopeHeaders:
-    """The headers of a scope: lower-case byte pairs, repeated fields apart. Names are matched exactly, so `x_a` is never `x-a`."""
+    """The headers of a scope: lower-case byte pairs, repeated fields apart. Names match exactly, so `x_a` is never `x-a`."""
 
     __slots__ = ("_by_name", "_raw")
 

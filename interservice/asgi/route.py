@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 def route(scope: Scope) -> str | None:
     """Such as "/orders/{id}"; None where nothing matched or the framework does not tell.
 
-    Of a mounted application Starlette tells only the inner template, and the prefix as it was in the URL: its values are put back into names.
+    Of a mounted application Starlette tells only the inner template, and the prefix as it was in the URL: its values are put
+    back into names.
     """
     path = getattr(scope.get("route"), "path", None)
     if not isinstance(path, str):

@@ -1,7 +1,7 @@
 """One websocket over ASGI: refused before it is accepted, followed until it is closed.
 
-A refusal is an HTTP response where the server can send one (extension `websocket.http.response`), else a close with 1008, which servers answer
-with 403. Status 101 is an accepted handshake.
+A refusal is an HTTP response where the server can send one (extension `websocket.http.response`), else a close with 1008,
+which servers answer with 403. Status 101 is an accepted handshake.
 """
 
 from __future__ import annotations
@@ -75,7 +75,13 @@ class WebSocket:
             await self._pass({"type": "websocket.http.response.start", "status": reply.status, "headers": encoded(reply.headers)})
             await self._pass({"type": "websocket.http.response.body", "body": reply.body})
         else:
-            await self._pass({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": self.exchange.refusal.code if self.exchange.refusal else ""})
+            await self._pass(
+                {
+                    "type": "websocket.close",
+                    "code": _POLICY_VIOLATION,
+                    "reason": self.exchange.refusal.code if self.exchange.refusal else "",
+                }
+            )
         self.finish()
 
     def finish(self, outcome: str | None = None, error: BaseException | None = None) -> None:

@@ -49,7 +49,7 @@ class Stream:
             raise
 
     async def counted_async(self, parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """The same for an asynchronous stream, which also ends the exchange when it breaks: Django does not close the response then."""
+        """The same for an asynchronous stream, which ends the exchange when it breaks: Django closes no response then."""
         try:
             while True:
                 before = enter(self._exchange)

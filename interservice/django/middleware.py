@@ -1,7 +1,7 @@
 """The middleware: Django's sync and async requests through the same gate. Every step but the await is shared.
 
-Mount it first in MIDDLEWARE, so that it sees every response. Under `interservice.wsgi` or `interservice.asgi` with the same gate it does nothing
-but set `request.exchange`.
+Mount it first in MIDDLEWARE, so that it sees every response. Under `interservice.wsgi` or `interservice.asgi` with the same
+gate it does nothing but set `request.exchange`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The gate: policies in order, then the application, then the policies in reverse; one event when the last byte is out.
 
-A binding calls `open`, then `prepare` until no work is wanted, `admit`, `respond` for each head, and `finish` at the end. The gate decides and
-keeps no state of a request: that lives in the Exchange. Nothing here blocks; a fault of a policy is a 500, never a request let through.
+A binding calls `open`, then `prepare` until no work is wanted, `admit`, `respond` for each head, and `finish` at the end. The
+gate decides and keeps no state of a request: that lives in the Exchange. Nothing here blocks; a fault of a policy is a 500,
+never a request let through.
 """
 
 from __future__ import annotations
@@ -62,22 +63,22 @@ class Gate:
     def prepare(self, exchange: Exchange) -> Work | None:
         """Run the policies up to the first that wants blocking work, and give that work; None when all have had their say.
 
-        Each policy is prepared and admitted before the next one looks, so that no keys are fetched for a request that a cheaper policy
-        refuses. The work never raises: what goes wrong becomes the exchange's refusal.
+        Each policy is prepared and admitted before the next one looks, so that no keys are fetched for a request that a
+        cheaper policy refuses. The work never raises: what goes wrong becomes the exchange's refusal.
         """
         steps = self._steps
-        position = exchange._step
+        position = exchange.step
         try:
             while position < len(steps):
                 may_want_work, step = steps[position]
                 position += 1
                 work = step(exchange)
                 if may_want_work and work is not None:
-                    exchange._step = position
+                    exchange.step = position
                     return lambda: self._do(exchange, work)
-        except Exception as error:  # noqa: BLE001 - sorted out by _refuse: a Rejection is meant, anything else is our fault
+        except Exception as error:  # noqa: BLE001 - sorted out by _refuse: a Rejection is meant, all else is a fault
             self._refuse(exchange, error)
-        exchange._step = len(steps)
+        exchange.step = len(steps)
         return None
 
     def admit(self, exchange: Exchange) -> Reply | None:
@@ -100,7 +101,7 @@ class Gate:
         try:
             for step in self._responders:
                 step(exchange, head)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the answer is a 500
             _LOG.exception("a policy failed on the response to request %s", exchange.request_id)
             exchange.error = error
             head.status = 500
@@ -127,7 +128,7 @@ class Gate:
         exchange.finished = True
         if error is not None and exchange.error is None and not isinstance(error, Rejection):
             exchange.error = error
-        for callback in exchange._deferred or ():
+        for callback in exchange.deferred or ():
             _give_back(callback)
         if self.listeners:
             seconds = (self.clock.monotonic() if ended is None else ended) - exchange.started
@@ -150,7 +151,7 @@ class Gate:
 
     def _refuse(self, exchange: Exchange, error: Exception) -> None:
         """Keep what ended the admission; a fault of ours is logged in full and told to the client as a bare 500."""
-        exchange._step = len(self._steps)
+        exchange.step = len(self._steps)
         if isinstance(error, Rejection):
             exchange.refusal = error
             return
@@ -188,7 +189,7 @@ def _steps(policies: Sequence[Policy]) -> Iterable[tuple[bool, Callable[[Exchang
 def _give_back(callback: Callable[[], None]) -> None:
     try:
         callback()
-    except Exception:
+    except Exception:  # noqa: BLE001 - the others must have their turn, and the request has been answered
         _LOG.exception("%r failed at the end of a request", callback)
 
 

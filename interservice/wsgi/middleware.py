@@ -26,7 +26,8 @@ GATE = "interservice.gate"
 class Middleware:
     """A WSGI application that puts a gate in front of another one.
 
-    The exchange is at `environ["interservice.exchange"]` and `current()`. Mounted twice with the same gate, the inner one does nothing.
+    The exchange is at `environ["interservice.exchange"]` and `current()`. Mounted twice with the same gate, the inner one does
+    nothing.
 
     Args:
         app: The application to protect.

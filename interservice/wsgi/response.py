@@ -1,7 +1,7 @@
 """The response on its way to the server: its head amended, its bytes counted, its end seen exactly once.
 
-Invariants: the application's iterable is closed exactly once; `close()` ends the exchange and is idempotent; every step of the iteration runs in
-the context the application was called in; no exception is invented or lost.
+Invariants: the application's iterable is closed exactly once; `close()` ends the exchange and is idempotent; every step of the
+iteration runs in the context the application was called in; no exception is invented or lost.
 """
 
 from __future__ import annotations
@@ -190,6 +190,6 @@ class SizedBody(Body):
 
 
 def _route(environ: WSGIEnvironment) -> str | None:
-    """The template of the route that a werkzeug application (Flask) matched; its request is known only while it is being handled."""
+    """The template of the route that a werkzeug application (Flask) matched; known only while the request is handled."""
     rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
     return None if rule is None else str(rule.rule)

@@ -66,7 +66,8 @@ def ask(app: Any, method: str, path: str, headers: dict[str, str], *, leave_afte
     """Serve one request as ASGI 3 wants it; sends fail after `leave_after` parts, as when the client goes away."""
     path, _, query = path.partition("?")
     scope: dict[str, Any] = {
-        "type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1", "method": method, "scheme": "http",
+        "type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1", "method": method, "scheme":
+        "http",
         "path": mount + path, "raw_path": (mount + path).encode(), "query_string": query.encode(), "root_path": mount,
         "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
         "client": ("127.0.0.1", 1), "server": ("test", 80),
@@ -77,7 +78,8 @@ def ask(app: Any, method: str, path: str, headers: dict[str, str], *, leave_afte
         try:
             await app(scope, side.receive, side.send)
         except Exception as error:
-            side.answer.error = error
+            error.__context__ = error.__cause__ = None
+            side.answer.error = error.with_traceback(None)  # or the frames would live as long as the answer
         if method == "HEAD":
             side.answer.body = b""
         return side.answer

@@ -59,10 +59,11 @@ def serve(binding: str) -> Iterator[Callable[..., Serving]]:
                 app = ASGIMiddleware(asgi_side.asgi_app(script), gate)
             else:
                 app = stack.enter_context(django_side.django_app(script, gate, is_async=is_async))
-            side = asgi_side if is_async else wsgi_side
+            side: Any = asgi_side if is_async else wsgi_side
 
             def ask(method: str = "GET", path: str = "/", headers: dict[str, str] | None = None, **options: Any) -> Answer:
-                return side.ask(app, method, path, headers or {}, **options)
+                answer: Answer = side.ask(app, method, path, headers or {}, **options)
+                return answer
 
             return Serving(binding, script, gate, clock, recorder, ask)
 

@@ -17,7 +17,7 @@ from .script import Script
 if not settings.configured:
     settings.configure(
         ROOT_URLCONF=__name__,
-        SECRET_KEY="for tests",  # noqa: S106
+        SECRET_KEY="for tests",
         ALLOWED_HOSTS=["*"],
         INSTALLED_APPS=["interservice.django"],
         MIDDLEWARE=["interservice.django.Middleware"],

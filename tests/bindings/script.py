@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from interservice.exchange import Exchange, current
+
 
 @dataclass
 class Script:
@@ -39,6 +41,13 @@ class Script:
         for position, part in enumerate(self.parts):
             self.between(position)
             yield part
+
+
+def here() -> Exchange:
+    """The exchange under way, which there must be."""
+    exchange = current()
+    assert exchange is not None
+    return exchange
 
 
 @dataclass

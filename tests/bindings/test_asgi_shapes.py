@@ -1,4 +1,4 @@
-"""Every shape that ASGI 3 allows an exchange to have: streams, files, trailers, websockets, lifespan, and the ends they can come to."""
+"""Every shape that ASGI 3 allows an exchange to have: streams, files, trailers, websockets, lifespan, and their ends."""
 
 from __future__ import annotations
 
@@ -30,9 +30,15 @@ class Server:
     """A server that plays given messages to the application and keeps what it is sent."""
 
     def __init__(
-        self, app: Any, *policies: Any, inbox: tuple[dict[str, Any], ...] = (), broken_after: int | None = None, **scope: Any
+        self,
+        app: Any,
+        *policies: Any,
+        inbox: tuple[dict[str, Any], ...] = (),
+        broken_after: int | None = None,
+        clock: FakeClock | None = None,
+        **scope: Any,
     ) -> None:
-        self.clock = FakeClock()
+        self.clock = clock or FakeClock()
         self.recorder = Recorder()
         self.sent: list[dict[str, Any]] = []
         self.inbox = list(inbox)
@@ -90,17 +96,20 @@ def test_other_scopes_pass_untouched(kind: str) -> None:
 
 
 def test_response_ends_at_its_last_byte_and_not_with_the_background_task() -> None:
-    server = Server(sending(START, LAST, then=lambda: server.clock.advance(5)))
+    clock = FakeClock()
+    server = Server(sending(START, LAST, then=lambda: clock.advance(5)), clock=clock)
     server.serve()
     assert (server.served.seconds, server.served.outcome) == (0.0, "ok")
 
 
 def test_server_error_that_is_sent_and_then_raised_is_one_event() -> None:
+    clock = FakeClock()
+
     def raises() -> None:
-        server.clock.advance(5)
+        clock.advance(5)
         raise ZeroDivisionError
 
-    server = Server(sending({**START, "status": 500}, LAST, then=raises))
+    server = Server(sending({**START, "status": 500}, LAST, then=raises), clock=clock)
     with pytest.raises(ZeroDivisionError):
         server.serve()
     served = server.served
@@ -181,7 +190,7 @@ def test_file_that_the_server_sends_ends_the_response() -> None:
 
 def test_trailers_end_the_response_where_they_were_announced() -> None:
     trailers = {"type": "http.response.trailers", "headers": [], "more_trailers": False}
-    server = Server(sending({**START, "trailers": True}, LAST, then=lambda: server.clock.advance(1)))
+    server = Server(sending({**START, "trailers": True}, LAST))
     server.serve()
     assert server.served.outcome == "aborted"  # announced and never sent
     server = Server(sending({**START, "trailers": True}, LAST, trailers))

@@ -17,6 +17,7 @@ from django.urls import path, reverse
 
 from interservice.asgi import Middleware as ASGIMiddleware
 from interservice.django.checks import check_setup
+from interservice.events import Served
 from interservice.exchange import Exchange, current
 from interservice.http import Head
 from interservice.inbound.gate import Gate
@@ -69,12 +70,12 @@ def test_response_is_amended_within_what_django_can_say(recorder: Recorder) -> N
 
 def test_route_is_the_pattern(recorder: Recorder, gate: Gate) -> None:
     with override_settings(
-        INTERSERVICE_GATE=gate, ROOT_URLCONF=Named(lambda request, id: HttpResponse(reverse("order", args=[9])))
+        INTERSERVICE_GATE=gate, ROOT_URLCONF=Named(lambda request, **_: HttpResponse(reverse("order", args=[9])))
     ):
         answer = wsgi_side.ask(WSGIHandler(), "GET", "/v1/orders/7/", {})
         assert reverse("order", args=[9]) == "/orders/9/"  # the prefix is gone after the request
     assert answer.body == b"/v1/orders/9/"
-    assert recorder.events[0].exchange.route == "/orders/<int:id>/"
+    assert recorder.of(Served)[0].exchange.route == "/orders/<int:id>/"
 
 
 @pytest.mark.parametrize("is_async", [False, True])
@@ -88,7 +89,7 @@ def test_inside_our_own_middleware_the_exchange_is_one(recorder: Recorder, gate:
     with override_settings(INTERSERVICE_GATE=gate, ROOT_URLCONF=Urls(view)):
         app = ASGIMiddleware(ASGIHandler(), gate) if is_async else WSGIMiddleware(WSGIHandler(), gate)
         (asgi_side if is_async else wsgi_side).ask(app, "GET", "/v1/x", {})
-    (event,) = recorder.events
+    (event,) = recorder.of(Served)
     assert seen == [event.exchange, event.exchange]
 
 
@@ -115,7 +116,7 @@ def test_file_goes_to_the_servers_file_wrapper(recorder: Recorder) -> None:
         assert type(result) is Wrapper
         assert recorder.events == []
         result.close()
-    assert (recorder.events[0].bytes_sent, recorder.events[0].outcome) == (8, "ok")
+    assert (recorder.of(Served)[0].bytes_sent, recorder.of(Served)[0].outcome) == (8, "ok")
 
 
 def test_file_without_file_wrapper_is_counted_as_it_passes(recorder: Recorder) -> None:
@@ -123,7 +124,7 @@ def test_file_without_file_wrapper_is_counted_as_it_passes(recorder: Recorder) -
         INTERSERVICE_GATE=Gate([], [recorder]), ROOT_URLCONF=Urls(lambda request: FileResponse(io.BytesIO(b"contents")))
     ):
         assert wsgi_side.ask(WSGIHandler(), "GET", "/", {}).body == b"contents"
-    assert recorder.events[0].bytes_sent == 8
+    assert recorder.of(Served)[0].bytes_sent == 8
 
 
 def test_exception_that_another_middleware_answers_is_no_exception(recorder: Recorder) -> None:
@@ -136,7 +137,7 @@ def test_exception_that_another_middleware_answers_is_no_exception(recorder: Rec
         MIDDLEWARE=[MIDDLEWARE, f"{__name__}.answers_lookup_errors"],
     ):
         assert wsgi_side.ask(WSGIHandler(), "GET", "/", {}).status == 410
-    assert (recorder.events[0].outcome, recorder.events[0].error) == ("client_error", None)
+    assert (recorder.of(Served)[0].outcome, recorder.of(Served)[0].error) == ("client_error", None)
 
 
 def answers_lookup_errors(get_response: Any) -> Any:
@@ -170,7 +171,7 @@ def test_task_that_django_cancels_is_a_disconnect(recorder: Recorder) -> None:
             await ASGIHandler()({"type": "http", "method": "GET", "path": "/", "headers": []}, receive, send)
 
     asyncio.run(main())
-    assert recorder.events[0].outcome == "client_disconnect"
+    assert recorder.of(Served)[0].outcome == "client_disconnect"
 
 
 @pytest.mark.parametrize("value", [None, "no.such.gate", "interservice.http.Head", 7])

@@ -17,8 +17,7 @@ from interservice.inbound.deadlines import Deadlines
 from interservice.inbound.policy import Policy
 from interservice.inbound.tracing import Tracing
 
-from .script import Script
-
+from .script import Script, here
 
 #: Django's ASGI handler does not close the request's temporary file when sending fails.
 django_leaves_its_body_file_open = pytest.mark.filterwarnings(
@@ -81,7 +80,7 @@ def test_outcome_follows_the_status(serve: Any, status: int, outcome: str) -> No
 
 
 def test_request_id_of_the_caller_is_kept_and_given_back(serve: Any) -> None:
-    serving = serve(Script(before=lambda: current().request_id.encode()), Tracing())
+    serving = serve(Script(before=lambda: str(here().request_id).encode()), Tracing())
     answer = serving.ask(headers={"X-Request-ID": "abc-1"})
     assert (answer.header("X-Request-ID"), answer.body) == ("abc-1", b"abc-1")
 
@@ -114,7 +113,7 @@ def test_untrusted_caller_starts_a_trace_and_an_id_of_ours(serve: Any) -> None:
 
 
 def test_deadline_is_what_the_caller_grants(serve: Any) -> None:
-    serving = serve(Script(before=lambda: str(current().deadline.remaining()).encode()), Deadlines(maximum=5))
+    serving = serve(Script(before=lambda: str(here().deadline.remaining()).encode()), Deadlines(maximum=5))
     assert serving.ask(headers={"X-Request-Timeout-Ms": "1500"}).body == b"1.5"
 
 
@@ -130,7 +129,8 @@ def test_refusal_is_a_problem_document_and_the_application_is_not_asked(serve: A
     assert answer.header("Retry-After") == "2"
     assert answer.header("X-Request-ID") == "r1"
     assert json.loads(answer.body) == {
-        "type": "about:blank", "title": "Conflict", "status": 409, "detail": 'No "entry"\n', "instance": "urn:request:r1", "code": "closed",
+        "type": "about:blank", "title": "Conflict", "status": 409, "detail": 'No "entry"\n', "instance": "urn:request:r1",
+        "code": "closed",
         "open": "9",
     }  # fmt: skip
     assert script.calls == 0
@@ -192,9 +192,9 @@ def test_dependency_that_is_down_is_503_with_retry_after(serve: Any) -> None:
 
 
 def test_work_that_takes_longer_than_the_deadline_is_504(serve: Any) -> None:
-    policy = Preparing(lambda: serving.clock.advance(2))
-    script = Script()
+    script, policy = Script(), Preparing()
     serving = serve(script, Deadlines(default=1), policy)
+    policy.work = lambda: serving.clock.advance(2)
     assert (serving.ask().status, script.calls) == (504, 0)
 
 
@@ -218,7 +218,7 @@ def test_handler_that_requires_a_scope_gets_the_refusal_of_a_rule(serve: Any) ->
         scopes = frozenset({"orders:read"})
 
     def handler() -> None:
-        current().require("orders:write")
+        here().require("orders:write")
 
     serving = serve(Script(before=handler), Tracing(), Known(Somebody()))
     answer = serving.ask()
@@ -247,8 +247,9 @@ def test_exception_of_the_application_is_not_hidden_and_one_event(serve: Any, ca
 
 
 def test_stream_ends_at_its_last_byte(serve: Any) -> None:
-    script = Script(stream=True, parts=[b"one", b"two", b"three"], between=lambda _: serving.clock.advance(0.25))
+    script = Script(stream=True, parts=[b"one", b"two", b"three"])
     serving = serve(script)
+    script.between = lambda _: serving.clock.advance(0.25)
     answer = serving.ask()
     assert answer.body == b"onetwothree"
     served = serving.served
@@ -312,6 +313,6 @@ def test_what_a_policy_holds_is_given_back_once_at_the_end(serve: Any) -> None:
 
 
 def test_annotations_of_the_handler_are_on_the_exchange(serve: Any) -> None:
-    serving = serve(Script(before=lambda: current().annotate(order=7)))
+    serving = serve(Script(before=lambda: here().annotate(order=7)))
     serving.ask()
     assert serving.served.exchange.fields == {"order": 7}

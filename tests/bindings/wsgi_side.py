@@ -27,9 +27,11 @@ def ask(app: Any, method: str, path: str, headers: dict[str, str], *, leave_afte
     """Serve one request as PEP 3333 wants it; stop reading after `leave_after` parts, as when the client goes away."""
     path, _, query = path.partition("?")
     environ: dict[str, Any] = {
-        "REQUEST_METHOD": method, "SCRIPT_NAME": mount, "PATH_INFO": path, "QUERY_STRING": query, "SERVER_NAME": "test", "SERVER_PORT": "80",
+        "REQUEST_METHOD": method, "SCRIPT_NAME": mount, "PATH_INFO": path, "QUERY_STRING": query, "SERVER_NAME": "test",
+        "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1", "REMOTE_ADDR": "127.0.0.1", "wsgi.version": (1, 0), "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(), "wsgi.errors": io.StringIO(), "wsgi.multithread": True, "wsgi.multiprocess": False, "wsgi.run_once": False,
+        "wsgi.input": io.BytesIO(), "wsgi.errors": io.StringIO(), "wsgi.multithread": True, "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
     }  # fmt: skip
     environ.update({"HTTP_" + name.upper().replace("-", "_"): value for name, value in headers.items()})
     answer = Answer(None, [], b"")
@@ -44,7 +46,7 @@ def ask(app: Any, method: str, path: str, headers: dict[str, str], *, leave_afte
         return write
 
     try:
-        body = validator(app)(environ, start_response)
+        body: Any = validator(app)(environ, start_response)
     except Exception as error:
         answer.error = error
         return answer

@@ -1,0 +1,96 @@
+"""One run of the demo: the stack up, the phases in order, the table, the stack down."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from interservice.clock import SYSTEM
+from interservice.errors import ConfigurationError
+
+from .phases import PHASES, Scene
+from .report import Report
+from .stack import NotReadyError, Stack
+from .traffic import Traffic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from interservice.clock import Clock
+
+    from .phases import Findings
+
+#: What the gateway's StatsD listener counts retries under.
+_RETRIES = "gateway.call.orders.retries"
+_MARKER = ".interservice-demo"
+_FLUSHED = 0.6
+
+
+def demonstrate(output: Path, examples: Path | None, *, seconds: float, plain: bool = False, clock: Clock = SYSTEM) -> int:
+    """Run every phase; 0 when all did what they should, 1 when not or when a part did not start."""
+    report = Report(plain=plain)
+    started = clock.monotonic()
+    try:
+        folder = prepare_folder(output)
+        report.say("starting the issuer, invoices, two orders instances and the gateway ...")
+        with Stack(find_examples(examples), folder, clock) as stack:
+            findings = _phases(Scene(stack, Traffic(stack, clock), clock, seconds), report)
+            stack.receiver.write(folder / "metrics.txt")
+            bad_lines = stack.receiver.bad_lines
+    except NotReadyError as error:
+        report.say(str(error))
+        return 1
+    report.table(findings)
+    failed = [one.name for one in findings if one.faults]
+    if bad_lines:
+        failed.append(f"{bad_lines} StatsD lines could not be read")
+    report.say(f"access logs and metrics: {folder}    took {clock.monotonic() - started:.0f} s")
+    report.say(f"failed: {', '.join(failed)}" if failed else "every phase did what it should")
+    return 1 if failed else 0
+
+
+def prepare_folder(output: Path) -> Path:
+    """An empty folder for this run; one that holds anything but an earlier run is left alone.
+
+    Raises:
+        ConfigurationError: The folder holds something else.
+    """
+    folder = output.resolve()
+    if folder.exists() and any(folder.iterdir()) and not (folder / _MARKER).exists():
+        raise ConfigurationError(f"--output must be a new folder or one of an earlier demo, not {str(output)!r}")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / _MARKER).touch()
+    return folder
+
+
+def find_examples(given: Path | None) -> Path:
+    """The folder of the example services: the one given, or the one in the checkout that the package or the caller stands in.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    candidates = [given] if given else [Path(__file__).resolve().parents[3] / "examples", Path.cwd() / "examples"]
+    for folder in candidates:
+        if (folder / "flask_app" / "wsgi.py").is_file() and (folder / "django_app" / "asgi.py").is_file():
+            return folder.resolve()
+    looked = " or ".join(str(folder) for folder in candidates)
+    raise ConfigurationError(f"--examples must be the examples folder of a checkout of interservice; looked in {looked}")
+
+
+def _phases(scene: Scene, report: Report) -> list[Findings]:
+    all_findings = []
+    for number, phase in enumerate(PHASES, 1):
+        summary = (phase.__doc__ or "").strip()
+        all_findings.append(report.during(f"{number}/{len(PHASES)} {summary}", lambda phase=phase: _measured(scene, phase)))
+    return all_findings
+
+
+def _measured(scene: Scene, phase: Callable[[Scene], Findings]) -> Findings:
+    """A phase with the retries that the gateway reported to StatsD meanwhile."""
+    before = scene.stack.receiver.counters()[_RETRIES]
+    findings = phase(scene)
+    scene.clock.sleep(_FLUSHED)  # the gateway's last packet is on its way
+    findings.retries = int(scene.stack.receiver.counters()[_RETRIES] - before)
+    return findings
