@@ -1,7 +1,8 @@
 """Places for what may be under way at once, on either side: a server's admission and an outbound bulkhead.
 
-Waiters are served in the order they came. A place is handed over under the lock, from who ends to who waits, so that one who gave up can neither
-take it along nor make it disappear. The limit may change, and may be below what is under way: then none is given until enough are released.
+Waiters are served in the order they came. A place is handed over under the lock, from who ends to who waits, so that one who
+gave up can neither take it along nor make it disappear. The limit may change, and may be below what is under way: then none is
+given until enough are released.
 """
 
 from __future__ import annotations

@@ -10,13 +10,26 @@ if TYPE_CHECKING:
     from interservice.http import Request
 
 _HOP_BY_HOP = frozenset(
-    {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
 )
-#: What the gateway says itself, and no client may say for it; the trace, the id and the time left come from the exchange, through the adapter.
+#: What the gateway says itself, and no client may say for it; the trace, the id and the time left come from the exchange,
+#: through the adapter.
 _OURS = frozenset(
     {
-        "host", "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-real-ip", "content-length",
-        "traceparent", "tracestate", "x-request-id", "x-request-timeout-ms", "x-envoy-expected-rq-timeout-ms", "grpc-timeout", "expect",
+        "host", "forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-real-ip",
+        "content-length",
+        "traceparent", "tracestate", "x-request-id", "x-request-timeout-ms", "x-envoy-expected-rq-timeout-ms", "grpc-timeout",
+        "expect",
     }
 )  # fmt: skip
 

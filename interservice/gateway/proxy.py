@@ -1,7 +1,7 @@
 """The embedded gateway: a WSGI application that passes requests on to services through their adapters.
 
-With a gate in front it is an API gateway: the gate verifies, negotiates and sheds; the adapters balance, retry and break. Bodies are streamed in
-both directions. For the edge of a large system, NGINX or Envoy do this better.
+With a gate in front it is an API gateway: the gate verifies, negotiates and sheds; the adapters balance, retry and break.
+Bodies are streamed in both directions. For the edge of a large system, NGINX or Envoy do this better.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Proxy:
     """A WSGI application that forwards each request to the service whose path prefix it matches, longest first.
 
     Args:
-        routes: Adapters by path prefix, such as {"/orders": ServiceAdapter("orders", endpoints=[...])}. A prefix matches whole segments. The
+        routes: Adapters by path prefix, such as {"/orders": ServiceAdapter("orders", endpoints=[...])}. A prefix matches whole
+        segments. The
             service sees the whole path, a stripped version prefix included.
 
     Raises:
@@ -49,10 +50,10 @@ class Proxy:
         for prefix, adapter in routes.items():
             if not prefix.startswith("/"):
                 raise ConfigurationError(f"Proxy.routes must have prefixes that start with '/', not {prefix!r}")
-            if not adapter.service:
+            if not adapter.snapshot()["service"]:
                 raise ConfigurationError(f"Proxy.routes must have adapters with a service name, not {adapter!r}")
-        longest_first = sorted(routes.items(), key=lambda route: -len(route[0].rstrip("/")))
-        self._routes = [(prefix.rstrip("/"), adapter) for prefix, adapter in longest_first]
+        named = [(prefix.rstrip("/"), str(adapter.snapshot()["service"]), adapter) for prefix, adapter in routes.items()]
+        self._routes = sorted(named, key=lambda route: -len(route[0]))
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Forward one request (PEP 3333)."""
@@ -69,8 +70,8 @@ class Proxy:
         return _Relay(response)
 
     def _forward(self, request: Request, environ: WSGIEnvironment) -> requests.Response:
-        adapter = self._adapter(request.path)
-        url = f"http://{adapter.service}{quote(request.mount + request.path, safe=_PATH_SAFE)}"
+        service, adapter = self._route(request.path)
+        url = f"http://{service}{quote(request.mount + request.path, safe=_PATH_SAFE)}"
         if request.query:
             url += "?" + request.query
         outgoing = requests.Request(request.method, url, headers=forwarded(request), data=_body(environ)).prepare()
@@ -81,10 +82,10 @@ class Proxy:
         except requests.RequestException as error:
             raise _unreachable(error) from error
 
-    def _adapter(self, path: str) -> ServiceAdapter:
-        for prefix, adapter in self._routes:
+    def _route(self, path: str) -> tuple[str, ServiceAdapter]:
+        for prefix, service, adapter in self._routes:
             if path == prefix or path.startswith(prefix + "/"):
-                return adapter
+                return service, adapter
         raise Rejection("No service answers for this path.", status=404, code="no_route")
 
 
@@ -93,7 +94,9 @@ def _unreachable(error: requests.RequestException) -> Rejection:
     code = getattr(error, "code", "upstream_failed")
     retry_after = getattr(error, "retry_after", None)
     if code in ("circuit_open", "bulkhead_full", "no_endpoint"):
-        return Rejection("The service cannot be asked now.", status=503, code=code, retry_after=1.0 if retry_after is None else retry_after)
+        return Rejection(
+            "The service cannot be asked now.", status=503, code=code, retry_after=1.0 if retry_after is None else retry_after
+        )
     return Rejection("The service failed.", status=502, code="upstream_failed")
 
 

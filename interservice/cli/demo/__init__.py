@@ -1,7 +1,7 @@
-"""interservice demo: the reference architecture on loopback, put through trouble, with a table of how each phase went.
+"""Run the reference architecture on loopback, put it through trouble, and show how each phase went; about a minute.
 
-A client talks to an API gateway (gate and adapter), which talks to two instances of an orders service (Flask), which talk to an invoices service
-(Django); an OAuth2 issuer and a StatsD receiver stand beside. All are real processes or servers on loopback, and end with the demo.
+A client talks to an API gateway (gate and adapter), which talks to two instances of an orders service (Flask), which talk to
+an invoices service (Django); an OAuth2 issuer and a StatsD receiver stand beside. All are real servers, and end with the demo.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
-
-HELP = "run the reference architecture on loopback, about a minute"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the demo; 0 when every phase did what it should."""
-    from .run import demonstrate  # noqa: PLC0415 - loads requests and the services' servers, which other commands need not
+    from .runner import demonstrate  # noqa: PLC0415 - loads requests and the services' servers, which other commands need not
 
     return demonstrate(arguments.output, arguments.examples, seconds=arguments.seconds, plain=arguments.plain)

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import requests
@@ -21,6 +20,7 @@ from interservice.issuer import AuthorizationServer, Client, Server
 from .receiver import Receiver
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
 
     from interservice.clock import Clock
@@ -137,7 +137,7 @@ class Stack:
                 "asgi",
                 "--port",
                 str(invoices_port),
-                "--no-log-access",
+                "--no-access-log",
                 "asgi:application",
             ],
             invoices_port,
@@ -152,7 +152,7 @@ class Stack:
             gateway_port,
             "",
             ORDERS_ENDPOINTS=" ".join(instance.url for instance in self.orders),
-            MAX_CONCURRENT="24",
+            MAX_CONCURRENT="12",
         )
 
     def __enter__(self) -> Self:

@@ -83,13 +83,9 @@ class Traffic:
             client_secret=stack.secret_of("demo-client"),
             scope="orders:read orders:write",
         )
-        options = {"endpoints": [stack.gateway.url], "retry": None, "breaker": None, "timeouts": Timeouts(total=15.0, read=15.0)}
-        adapters = {
-            "gateway": ServiceAdapter("gateway", auth=credentials, bulkhead=Bulkhead(max_concurrent=256), **options),
-            "anonymous": ServiceAdapter("anonymous", **options),
-        }
-        self._session = ServiceSession(adapters)
-        self._credentials = credentials
+        self._session = ServiceSession(
+            {"gateway": _plain("gateway", stack, credentials), "anonymous": _plain("anonymous", stack, None)}
+        )
         self.orders: list[str] = []
 
     def fill(self, orders: int) -> Tally:
@@ -111,7 +107,7 @@ class Traffic:
         pause: float = _PAUSE,
         meanwhile: Sequence[Callable[[], object]] = (),
     ) -> None:
-        """Read orders and invoices from `workers` threads for a while; each of `meanwhile` happens once, spread over that time."""
+        """Read from `workers` threads for a while; each of `meanwhile` happens once, spread over that time."""
         end = self._clock.monotonic() + seconds
         threads = [threading.Thread(target=self._read, args=(tally, end, pause), daemon=True) for _ in range(workers)]
         for thread in threads:
@@ -147,3 +143,16 @@ class Traffic:
             return None
         tally.add(response, self._clock.monotonic() - started)
         return response
+
+
+def _plain(service: str, stack: Stack, auth: ClientCredentials | None) -> ServiceAdapter:
+    """An adapter that hides nothing: no retry, no circuit."""
+    return ServiceAdapter(
+        service,
+        endpoints=[stack.gateway.url],
+        auth=auth,
+        retry=None,
+        breaker=None,
+        bulkhead=Bulkhead(max_concurrent=256),
+        timeouts=Timeouts(read=15.0, total=15.0),
+    )

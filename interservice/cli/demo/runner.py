@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,16 +16,11 @@ from .stack import NotReadyError, Stack
 from .traffic import Traffic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from interservice.clock import Clock
 
     from .phases import Findings
 
-#: What the gateway's StatsD listener counts retries under.
-_RETRIES = "gateway.call.orders.retries"
 _MARKER = ".interservice-demo"
-_FLUSHED = 0.6
 
 
 def demonstrate(output: Path, examples: Path | None, *, seconds: float, plain: bool = False, clock: Clock = SYSTEM) -> int:
@@ -83,14 +79,5 @@ def _phases(scene: Scene, report: Report) -> list[Findings]:
     all_findings = []
     for number, phase in enumerate(PHASES, 1):
         summary = (phase.__doc__ or "").strip()
-        all_findings.append(report.during(f"{number}/{len(PHASES)} {summary}", lambda phase=phase: _measured(scene, phase)))
+        all_findings.append(report.during(f"{number}/{len(PHASES)} {summary}", partial(phase, scene)))
     return all_findings
-
-
-def _measured(scene: Scene, phase: Callable[[Scene], Findings]) -> Findings:
-    """A phase with the retries that the gateway reported to StatsD meanwhile."""
-    before = scene.stack.receiver.counters()[_RETRIES]
-    findings = phase(scene)
-    scene.clock.sleep(_FLUSHED)  # the gateway's last packet is on its way
-    findings.retries = int(scene.stack.receiver.counters()[_RETRIES] - before)
-    return findings

@@ -1,0 +1,29 @@
+"""How long a call and each of its tries may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from interservice import options
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timeouts:
+    """How long a call may take, in seconds. Any of them may be None: unbounded.
+
+    Args:
+        connect: To resolve the name, connect and shake hands, per try.
+        read: For the server to say something, per try; `total` is what bounds a response that trickles.
+        total: For the whole call: waiting for a slot, every try, the pauses between them, and the body.
+
+    Raises:
+        ConfigurationError: a timeout is not a number above 0.
+    """
+
+    connect: float | None = 2.0
+    read: float | None = 5.0
+    total: float | None = 10.0
+
+    def __post_init__(self) -> None:
+        for name in ("connect", "read", "total"):
+            options.number(f"Timeouts.{name}", getattr(self, name), above=0, optional=True)
