@@ -1,11 +1,15 @@
 """interservice makes an existing Flask, Django or any WSGI/ASGI service a good citizen among services.
 
-In front of the application stands a gate (`Gate`, its policies and listeners), mounted by `interservice.wsgi`, `interservice.asgi` or
-`interservice.django`; behind it a `requests` adapter (`interservice.outbound`); between the two one context (`current()`). Importing this loads
-no web framework and no requests.
+In front of the application stands a gate (`Gate`, its policies and listeners), mounted by `interservice.wsgi`,
+`interservice.asgi` or
+`interservice.django`; behind it a `requests` adapter (`interservice.outbound`); between the two one context (`current()`).
+Importing this loads no web framework and no requests.
 """
 
 from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from .errors import ConfigurationError, InterserviceError, Rejection
 from .exchange import Exchange, current
@@ -44,3 +48,12 @@ __all__ = [
     "Versions",
     "current",
 ]
+
+if not TYPE_CHECKING:
+    _ROOMS = frozenset({"asgi", "django", "gateway", "issuer", "outbound", "testing", "wsgi"})
+
+    def __getattr__(name: str) -> Any:
+        """`interservice.wsgi` and the other rooms, loaded when first named: the import alone must not cost asyncio or Django."""
+        if name in _ROOMS:
+            return importlib.import_module(f"{__name__}.{name}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -28,9 +28,10 @@ def bearer(realm: str | None, **parameters: str | None) -> tuple[str, str]:
     )
 
 
-def unauthenticated(realm: str | None) -> Rejection:
+def unauthenticated(realm: str | None, resource_metadata: str | None = None) -> Rejection:
     """401 for a request without credentials: a challenge without an error code (RFC 6750 section 3.1)."""
-    return Rejection("Authentication is required.", status=401, code="unauthenticated", headers=[bearer(realm)])
+    challenge = bearer(realm, resource_metadata=resource_metadata)
+    return Rejection("Authentication is required.", status=401, code="unauthenticated", headers=[challenge])
 
 
 def invalid_request(realm: str | None, description: str) -> Rejection:
@@ -52,6 +53,20 @@ def missing_any_scope(scopes: Iterable[str], realm: str | None) -> InsufficientS
 def missing_roles(realm: str | None) -> InsufficientScope:
     """403 for a principal without any of the roles wanted; which those are stays with the service."""
     return _insufficient(_MISSING_ROLES, realm, ())
+
+
+def stronger_authentication(realm: str | None, acr: Iterable[str], max_age: float | None) -> Rejection:
+    """401 for a user whose authentication is too weak or too long ago: step up, and come back (RFC 9470 section 3)."""
+    description = "A stronger or more recent authentication of the user is needed"
+    code = "insufficient_user_authentication"
+    challenge = bearer(
+        realm,
+        error=code,
+        error_description=description,
+        acr_values=" ".join(acr) or None,
+        max_age=None if max_age is None else str(int(max_age)),
+    )
+    return Rejection(f"{description}.", status=401, code=code, headers=[challenge])
 
 
 def _insufficient(description: str, realm: str | None, scopes: Iterable[str]) -> InsufficientScope:

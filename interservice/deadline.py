@@ -61,7 +61,8 @@ NEVER = Deadline(math.inf)
 def parse_timeout(header: str, value: str) -> float | None:
     """Seconds that a timeout header grants; None when the value is no positive number (such a header is ignored).
 
-    `grpc-timeout` has gRPC's grammar (1 to 8 digits and a unit of H M S m u n); every other header is milliseconds, as Envoy's are.
+    `grpc-timeout` has gRPC's grammar (1 to 8 digits and a unit of H M S m u n); every other header is milliseconds, as Envoy's
+    are.
     """
     if header.lower() == "grpc-timeout":
         match = _GRPC.fullmatch(value.strip(" \t"))

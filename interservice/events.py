@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from .exchange import Exchange
+    from .trace import Trace
 
 Listener: TypeAlias = "Callable[[Any], object]"
 
@@ -55,7 +56,10 @@ class Attempted(NamedTuple):
 
 
 class Called(NamedTuple):
-    """An outbound call ended, with all its attempts. `url` holds no query string and no credentials."""
+    """An outbound call ended, with all its attempts. `url` holds no query string and no credentials.
+
+    `trace` and `request_id` are those of the call, where there are any: its line in the log is found by them.
+    """
 
     service: str | None
     method: str
@@ -65,6 +69,8 @@ class Called(NamedTuple):
     outcome: str
     status: int | None
     error: BaseException | None
+    trace: Trace | None = None
+    request_id: str | None = None
 
 
 class CircuitChanged(NamedTuple):

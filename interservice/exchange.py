@@ -92,6 +92,7 @@ class Exchange:
         request_id: The id of the request, in logs, problem documents and calls.
         deadline: When the answer is no longer of use; `.remaining()` is inf without one.
         realm: What challenges call the protected space, where an authenticating policy says so; otherwise the service.
+        resource_metadata: Where such a policy says that the protected resource is described (RFC 9728), or None.
         seen: What an authenticating policy found out in `prepare`, for its own `admit`.
         token: The bearer token as it came, for exchange on the caller's behalf; never logged.
         status: The response's status, once started.
@@ -124,6 +125,7 @@ class Exchange:
         "refusal",
         "request",
         "request_id",
+        "resource_metadata",
         "route",
         "seen",
         "service",
@@ -150,7 +152,8 @@ class Exchange:
         self.deadline: Deadline = NEVER
         self.token: str | None = None
         self.realm: str | None = None
-        self.seen: object = None
+        self.resource_metadata: str | None = None
+        self.seen: Any = None
         self.status: int | None = None
         self.bytes_sent = 0
         self.first_byte: float | None = None
@@ -179,7 +182,7 @@ class Exchange:
         if principal is not None and principal.scopes.issuperset(scopes):
             return
         realm = self.realm or self.service
-        self.refusal = unauthenticated(realm) if principal is None else missing_scopes(scopes, realm)
+        self.refusal = unauthenticated(realm, self.resource_metadata) if principal is None else missing_scopes(scopes, realm)
         raise self.refusal
 
     def defer(self, callback: Callable[[], None]) -> None:

@@ -1,8 +1,8 @@
 """Checks of option values: nonsense is refused when an object is made, in a message that names option and value.
 
-    >>> number("Retry.attempts", 0, at_least=1)
-    Traceback (most recent call last):
-    interservice.errors.ConfigurationError: Retry.attempts must be at least 1, not 0
+>>> number("Retry.attempts", 0, at_least=1)
+Traceback (most recent call last):
+interservice.errors.ConfigurationError: Retry.attempts must be at least 1, not 0
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def test_number_must_be_finite(value: float) -> None:
 
 @pytest.mark.parametrize("value", ["orders:read", b"x", 7, ["a", ""], ["a", 1]])
 def test_bare_string_is_refused_and_not_split(value: Any) -> None:
-    with pytest.raises(ConfigurationError, match="R.scopes must be a list of"):
+    with pytest.raises(ConfigurationError, match=r"R\.scopes must be a list of"):
         options.strings("R.scopes", value)
 
 

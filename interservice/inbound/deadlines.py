@@ -1,4 +1,4 @@
-"""Deadlines: how long the caller will wait, so that nothing here, nor in the calls made on its behalf, works longer than of use."""
+"""Deadlines: how long the caller will wait, so that neither this service nor those it calls work longer than of use."""
 
 from __future__ import annotations
 

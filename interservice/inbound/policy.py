@@ -1,6 +1,7 @@
 """What a policy is: three moments, each optional. A policy decides and never does I/O, sleeps, or reads a clock it was not given.
 
-prepare  Look, and say whether blocking work (fetching keys, waiting for a slot) must come first; the binding does it where blocking is allowed.
+prepare  Look, and say whether blocking work (fetching keys, waiting for a slot) must come first; the binding does it where
+blocking is allowed.
 admit    Return None to let the request pass, or raise a Rejection. May write to the exchange.
 respond  Amend the head of the response, the application's or a refusal's; runs in reverse order of the policies.
 """

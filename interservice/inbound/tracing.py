@@ -36,11 +36,18 @@ class Tracing(Policy):
 
     trust: str | Sequence[str] = "always"
     request_id_header: str = "X-Request-ID"
-    _networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = field(init=False, repr=False, compare=False, default=())
+    _networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = field(
+        init=False, repr=False, compare=False, default=()
+    )
 
     def __post_init__(self) -> None:
         text("Tracing.request_id_header", self.request_id_header)
-        check(_TOKEN.fullmatch(self.request_id_header) is not None, "Tracing.request_id_header", "a field name", self.request_id_header)
+        check(
+            _TOKEN.fullmatch(self.request_id_header) is not None,
+            "Tracing.request_id_header",
+            "a field name",
+            self.request_id_header,
+        )
         if isinstance(self.trust, str):
             check(self.trust in ("always", "never"), "Tracing.trust", "'always', 'never' or a list of networks", self.trust)
             return
@@ -57,7 +64,7 @@ class Tracing(Policy):
         exchange.trace = _continued(request) if trusted else new_trace()
         given = request.headers.get(self.request_id_header.lower()) if trusted else None
         usable = given is not None and _REQUEST_ID.fullmatch(given) is not None
-        exchange.request_id = given if usable else f"{random.getrandbits(128):032x}"  # noqa: S311 - an id, not a secret
+        exchange.request_id = given if usable else f"{random.getrandbits(128):032x}"
 
     def respond(self, exchange: Exchange, head: Head) -> None:
         """Say the request's id, on refusals and errors too."""

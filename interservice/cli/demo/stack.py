@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -71,6 +72,7 @@ class Process:
                 stdout=output,
                 stderr=output,
                 stdin=subprocess.DEVNULL,
+                start_new_session=True,  # a group of its own, workers included
             )
         give_up = self.clock.monotonic() + _READY_WITHIN
         while not self._answers():
@@ -82,9 +84,9 @@ class Process:
         return self
 
     def kill(self) -> None:
-        """End it as a crash would, without a goodbye."""
+        """End it and its workers as a crash of the machine would, without a goodbye."""
         if self._process is not None:
-            self._process.kill()
+            os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
 
@@ -96,8 +98,7 @@ class Process:
         try:
             self._process.wait(_STOP_WITHIN)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.kill()
         self._process = None
 
     def _answers(self) -> bool:
