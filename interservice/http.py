@@ -93,9 +93,13 @@ class Head:
 
     def set(self, name: str, value: str) -> None:
         """Put one field in place of any of that name."""
+        headers = self.headers
         lower = name.lower()
-        self.headers[:] = [pair for pair in self.headers if pair[0].lower() != lower]
-        self.headers.append((name, value))
+        for key, _ in headers:
+            if key.lower() == lower:
+                headers[:] = [pair for pair in headers if pair[0].lower() != lower]
+                break
+        headers.append((name, value))
 
     def default(self, name: str, value: str) -> None:
         """Append a field unless the application has set it."""

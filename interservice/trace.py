@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import random
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,8 +20,7 @@ SAMPLED = 0x01
 RANDOM = 0x02
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(NamedTuple):
     """One span's place in a trace.
 
     Attributes:
@@ -69,7 +67,7 @@ def parse_traceparent(value: str) -> tuple[str, str, int] | None:
 
     Version 00 has exactly four parts; later versions may have more, which are ignored (section 2.2.4 and "Versioning").
     """
-    match = _TRACEPARENT.fullmatch(value.strip(" \t"))
+    match = _TRACEPARENT.fullmatch(value) or _TRACEPARENT.fullmatch(value.strip(" \t"))
     if match is None or (match[1] == "00" and match[5] is not None):
         return None
     return match[2], match[3], int(match[4], 16) & (SAMPLED | RANDOM)

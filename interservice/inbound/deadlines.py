@@ -41,20 +41,21 @@ class Deadlines(Policy):
 
     def admit(self, exchange: Exchange) -> None:
         """Set `exchange.deadline`, counted from the request's arrival."""
-        seconds = self.default
-        granted = [time for name in self._names if (time := self._read(exchange, name)) is not None]
-        if granted:
-            seconds = min(granted)
+        granted: float | None = None
+        look_up = exchange.request.headers.get
+        for name in self._names:
+            value = look_up(name)
+            if value is not None and (time := _shortest(name, value)) is not None and (granted is None or time < granted):
+                granted = time
+        seconds = self.default if granted is None else granted
         if self.maximum is not None:
             seconds = self.maximum if seconds is None else min(seconds, self.maximum)
         if seconds is not None:
             exchange.deadline = Deadline(exchange.started + seconds, exchange.clock)
 
-    @staticmethod
-    def _read(exchange: Exchange, name: str) -> float | None:
-        """The shortest time that one header's values grant; repeated fields may have been joined by a comma."""
-        value = exchange.request.headers.get(name)
-        if not value:
-            return None
-        times = [time for part in value.split(",") if (time := parse_timeout(name, part)) is not None]
-        return min(times, default=None)
+
+def _shortest(name: str, value: str) -> float | None:
+    """The shortest time that one header's values grant; repeated fields may have been joined by a comma."""
+    if "," not in value:
+        return parse_timeout(name, value)
+    return min((time for part in value.split(",") if (time := parse_timeout(name, part)) is not None), default=None)

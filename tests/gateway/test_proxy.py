@@ -102,7 +102,8 @@ def test_body_is_forwarded_at_any_length(service: Server[Any], size: int) -> Non
     app, _ = gateway(service.url)
     environ = {
         "REQUEST_METHOD": "POST", "PATH_INFO": "/orders", "CONTENT_LENGTH": str(size), "CONTENT_TYPE": "text/plain",
-        "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(b"x" * size + b"beyond"), "SERVER_NAME": "gateway", "SERVER_PORT": "80",
+        "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO(b"x" * size + b"beyond"),
+        "SERVER_NAME": "gateway", "SERVER_PORT": "80",
     }  # fmt: skip
     body: Any = app(environ, lambda *args: print)
     told = json.loads(b"".join(body))

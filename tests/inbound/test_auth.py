@@ -183,6 +183,44 @@ def test_rule_decides_by_what_the_token_carries(method: str, path: str, claims: 
     assert expected in dict(reply.headers)["WWW-Authenticate"]
 
 
+STEP_UP = [Rule("GET", "/", acr=["phr", "mfa"], max_auth_age=300.0)]
+
+
+@pytest.mark.parametrize(
+    "claims", [{"acr": "mfa", "auth_time": CLOCK.time() - 300}, {"acr": "phr", "auth_time": int(CLOCK.time())}]
+)
+def test_user_who_authenticated_strongly_and_lately_passes(claims: dict[str, Any]) -> None:
+    policies = Gate([JWTAuth(VERIFIER, rules=STEP_UP)], service="orders", clock=CLOCK)
+    assert passed(policies, "GET", "/", bearer(**claims))[1] is None
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {},
+        {"acr": "mfa"},
+        {"acr": "pwd", "auth_time": CLOCK.time()},
+        {"acr": ["mfa"], "auth_time": CLOCK.time()},
+        {"acr": "mfa", "auth_time": CLOCK.time() - 301},
+        {"acr": "mfa", "auth_time": str(CLOCK.time())},
+        {"acr": "mfa", "auth_time": True},
+    ],
+    ids=str,
+)
+def test_user_who_did_not_is_told_to_step_up(claims: dict[str, Any]) -> None:
+    policies = Gate([JWTAuth(VERIFIER, rules=STEP_UP)], service="orders", clock=CLOCK)
+    status, challenge, code = answer(passed(policies, "GET", "/", bearer(**claims))[1])
+    assert (status, code) == (401, "insufficient_user_authentication")
+    assert challenge is not None
+    assert challenge.endswith(', acr_values="phr mfa", max_age="300"')
+
+
+def test_token_of_an_issuer_that_is_not_named_is_refused() -> None:
+    rules = [Rule("GET", "/", issuers=["https://other.test"]), Rule("POST", "/", issuers=["https://auth.test"])]
+    assert answer(passed(gate(*rules), "GET", "/", bearer())[1])[0] == 403
+    assert passed(gate(*rules), "POST", "/", bearer())[1] is None
+
+
 def test_client_that_is_not_named_is_refused() -> None:
     assert answer(passed(gate(*RULES), "GET", "/partner", bearer(client_id="other"))[1]) == (403, None, "forbidden")
 
@@ -277,6 +315,19 @@ def test_realm_is_the_policys_or_the_services(realm: str | None, service: str | 
     assert challenge == f'Bearer realm="{shown}"'
 
 
+def test_metadata_of_the_resource_is_told_to_who_has_no_valid_token() -> None:
+    url = "https://orders.test/.well-known/oauth-protected-resource"
+    policies = gate(*RULES, resource_metadata=url)
+    for fields in ((), (("Authorization", "Bearer junk"),)):
+        _, challenge, _ = answer(passed(policies, "GET", "/plain", *fields)[1])
+        assert challenge is not None
+        assert challenge.endswith(f', resource_metadata="{url}"')
+    exchange, _ = passed(policies, "GET", "/healthz")
+    with pytest.raises(Rejection) as caught:
+        exchange.require("x")
+    assert answer(policies.refuse(exchange, caught.value)) == answer(passed(policies, "GET", "/plain")[1])
+
+
 def test_require_in_a_handler_is_refused_as_by_a_rule() -> None:
     policies = gate(*RULES, realm="shop")
     _, by_rule = passed(policies, "GET", "/orders/7", bearer())
@@ -335,6 +386,7 @@ def test_hostile_claims_do_not_reach_a_header() -> None:
         (VERIFIER, {"rules": ["GET /"]}),
         (VERIFIER, {"rules": None}),
         (VERIFIER, {"realm": ""}),
+        (VERIFIER, {"resource_metadata": "orders.test"}),
         (VERIFIER, {"realm": 7}),
     ],
 )
