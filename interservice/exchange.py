@@ -104,6 +104,7 @@ class Exchange:
         fields: Further fields for its log line.
         finished: Whether the last byte is out.
         step: How far the gate has come, for the gate alone.
+        events: What listeners are told besides; `report` adds to it.
         deferred: What is called at the end; `defer` adds to it.
     """
 
@@ -114,6 +115,7 @@ class Exchange:
         "deadline",
         "deferred",
         "error",
+        "events",
         "fields",
         "finished",
         "first_byte",
@@ -162,6 +164,7 @@ class Exchange:
         self.error: BaseException | None = None
         self.fields: dict[str, Any] | None = None
         self.finished = False
+        self.events: list[object] | None = None
         self.deferred: list[Callable[[], None]] | None = None
         self.step = 0
 
@@ -184,6 +187,13 @@ class Exchange:
         realm = self.realm or self.service
         self.refusal = unauthenticated(realm, self.resource_metadata) if principal is None else missing_scopes(scopes, realm)
         raise self.refusal
+
+    def report(self, event: object) -> None:
+        """Have the gate's listeners told of an event on the way, such as a token that was refused; they hear of it at the end."""
+        if self.events is None:
+            self.events = [event]
+        else:
+            self.events.append(event)
 
     def defer(self, callback: Callable[[], None]) -> None:
         """Have `callback` called once, when the exchange has ended; for what a policy must give back."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from interservice.errors import Unavailable
+from interservice.events import Shed
 from interservice.options import number
 from interservice.slots import Slot, Slots
 
@@ -53,14 +54,15 @@ class Admission(Policy):
             exchange.defer(slot.release)
             return None
         if self.max_wait == 0:
-            raise self._overloaded()
+            raise self._overloaded(exchange)
         return lambda: self._wait(exchange)
 
     def _wait(self, exchange: Exchange) -> None:
         slot: Slot | None = self._slots.acquire(min(self.max_wait, exchange.deadline.remaining()))
         if slot is None:
-            raise self._overloaded()
+            raise self._overloaded(exchange)
         exchange.defer(slot.release)
 
-    def _overloaded(self) -> Unavailable:
+    def _overloaded(self, exchange: Exchange) -> Unavailable:
+        exchange.report(Shed(exchange.service, self.max_concurrent, self._slots.in_flight))
         return Unavailable("Too many requests are under way.", code="overloaded", retry_after=self.retry_after)

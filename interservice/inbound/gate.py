@@ -134,6 +134,8 @@ class Gate:
             seconds = (self.clock.monotonic() if ended is None else ended) - exchange.started
             if exchange.first_byte is None and exchange.status is not None:
                 exchange.first_byte = seconds
+            for event in exchange.events or ():
+                self.listeners(event)
             outcome = outcome or _outcome(exchange)
             self.listeners(
                 Served(exchange, exchange.status, exchange.bytes_sent, seconds, exchange.first_byte, outcome, exchange.error)

@@ -40,9 +40,8 @@ class AccessLog:
         stream: A text stream; None is `sys.stdout` as it is at the time of each line. Each line is one write and one flush.
         logger: A `logging.Logger` that gets each record as a dict, in place of a stream.
         sample_rate: The share, between 0 and 1, of uneventful exchanges that is written. Errors, 4xx (see `client_errors`),
-            slow ones,
-            deprecated versions and traces that the caller sampled are always written; the rest is chosen by trace id, as in
-            other services.
+            slow ones, deprecated versions and traces that the caller sampled are always written; the rest is chosen by trace
+            id, as in other services.
         slow: Seconds from which an exchange is always written; None: none is for its duration.
         level: The lowest level that is written: debug, info, warning or error.
         client_errors: Whether 4xx are written whatever the rate.
@@ -57,8 +56,8 @@ class AccessLog:
         stacktrace: Whether exceptions are written with their stack.
         attempts: Whether each attempt of a call has a line too.
         buffer: Lines kept for a thread that writes them, so that a slow stream delays no request: when full, lines of level
-            info and
-            below are dropped first, and what was dropped is counted in the log. None: each line is written where it comes up.
+            info and below are dropped first, and what was dropped is counted in the log. None: each line is written where it
+            comes up.
         fast: Use msgspec to encode; None: where it is installed.
         clock: The source of timestamps.
 

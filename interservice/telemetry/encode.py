@@ -1,8 +1,8 @@
 """Records as lines: any dictionary becomes exactly one line of strict, ASCII-only JSON of at most 16 KiB, and never an exception.
 
 python-json-logger does the encoding (with msgspec where it is installed), and this module makes that total: what its encoders
-refuse, or
-write in a way that a strict parser refuses (lone surrogates, NaN, integers above 64 bits), is first turned into plain data.
+refuse, or write in a way that a strict parser refuses (lone surrogates, NaN, integers above 64 bits), is first turned into
+plain data.
 """
 
 from __future__ import annotations

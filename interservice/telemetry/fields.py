@@ -1,12 +1,10 @@
 """The fields of log lines, in one table: each with its name in every preset, and what it means. Documentation is made from it.
 
 Invariants: the first three fields of a line are the first three of HEAD; a field's name in `flat` is its identity: one name
-there is one
-name in every preset. In preset `otel` each dotted name is a stable name of OpenTelemetry's semantic conventions 1.44, or starts
-with
-`interservice.` or `api.`, or is one of the five that the conventions have no stable name for (http.request.body.size,
-http.response.body.size, process.pid, enduser.id, auth.subject).
-Names without a dot are the log record's own, as OpenTelemetry writes them in JSON (trace_id, span_id, trace_flags).
+there is one name in every preset. In preset `otel` each dotted name is a stable name of OpenTelemetry's semantic conventions
+1.44, or starts with `interservice.` or `api.`, or is one of the five that the conventions have no stable name for
+(http.request.body.size, http.response.body.size, process.pid, enduser.id, auth.subject). Names without a dot are the log
+record's own, as OpenTelemetry writes them in JSON (trace_id, span_id, trace_flags).
 """
 
 from __future__ import annotations

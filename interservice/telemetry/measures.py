@@ -1,8 +1,7 @@
 """Events as samples, and samples as series.
 
 `sample` runs in the request: it picks a few values out of an event, so that nothing of the exchange is kept. Everything else
-runs later, in
-the background, where a key, met again, costs one look-up.
+runs later, in the background, where a key, met again, costs one look-up.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """The metrics, in one table: each with its plain name, its tagged name and its labels; and how text becomes part of a name.
 
 Invariant: whatever text comes in, a name or tag holds only characters that every StatsD receiver takes, and the number of
-distinct words
-of each label is bounded, so that a scanner cannot fill a metrics store.
+distinct words of each label is bounded, so that a scanner cannot fill a metrics store.
 """
 
 from __future__ import annotations

@@ -1,10 +1,8 @@
 """How serious a line is, and which lines are kept: both decided at the end, when everything is known, and without side effects.
 
 Kept always: what went wrong, what was slow, deprecated versions, and traces that the caller sampled. The rest is kept by the
-trace id, so
-that every service on the path of a request decides alike (OpenTelemetry's consistent probability sampling: the last 56 bits
-against a
-threshold).
+trace id, so that every service on the path of a request decides alike (OpenTelemetry's consistent probability sampling: the
+last 56 bits against a threshold).
 """
 
 from __future__ import annotations

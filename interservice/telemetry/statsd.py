@@ -1,8 +1,7 @@
 """Metrics for StatsD: in the request, a value appended to a queue; all else in a background thread of each process.
 
 A listener of events that never blocks and never raises. Samples are added up between flushes, packed, and sent through a client
-of the
-statsd package. What is lost is counted, and the count is itself a metric.
+of the statsd package. What is lost is counted, and the count is itself a metric.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Where records go: a stream, a logger, or either behind a bounded buffer that a thread empties.
 
 A line is one write and one flush, so that the lines of workers sharing a pipe stay whole. A sink that fails is counted and
-reported once;
-it never raises, and the request does not notice. No lock is held while writing.
+reported once; it never raises, and the request does not notice. No lock is held while writing.
 """
 
 from __future__ import annotations
@@ -154,8 +153,7 @@ class BufferedOutput:
     """Keeps up to `size` records for a thread of this process that passes them on.
 
     When it is full, the oldest record of level info or below goes; when there is none, the oldest. Losses are counted, and told
-    in the
-    log at most once a minute.
+    in the log at most once a minute.
     """
 
     __slots__ = ("_buffers", "_clock", "_mine", "_output", "_size", "_tell")

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from interservice.errors import ConfigurationError, Unavailable
+from interservice.events import Shed
 from interservice.http import Request
 from interservice.inbound.admission import Admission
 from interservice.inbound.gate import Gate
+from interservice.testing import Recorder
 from interservice.wsgi.request import EnvironHeaders
 
 
@@ -33,6 +35,14 @@ def test_what_is_over_the_limit_is_turned_away_and_told_when_to_come_again() -> 
     assert (first.refusal, second.refusal) == (None, None)
     assert isinstance(third.refusal, Unavailable)
     assert (third.refusal.status, third.refusal.code, third.refusal.retry_after) == (503, "overloaded", 3)
+
+
+def test_listeners_hear_of_what_was_shed() -> None:
+    recorder = Recorder()
+    gate = Gate([Admission(max_concurrent=1)], [recorder], service="orders")
+    admitted(gate)
+    gate.finish(admitted(gate))
+    assert recorder.of(Shed) == [Shed("orders", 1, 1)]
 
 
 def test_place_is_free_again_at_the_end_of_the_response() -> None:
