@@ -14,17 +14,18 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
 from interservice.challenge import bearer, invalid_request, unauthenticated
 from interservice.errors import ConfigurationError, InvalidToken, Rejection
+from interservice.events import TokenRefused
 from interservice.hosts import check_url
 from interservice.options import check, text
 from interservice.tokens import Principal
-from interservice.tokens.verifier import Unproven
+from interservice.tokens.sighting import Unproven
 
 from .policy import Policy
 from .rules import Rule, Rules, ambiguous, forbidden
 
 if TYPE_CHECKING:
     from interservice.exchange import Exchange
-    from interservice.tokens.verifier import Sighting
+    from interservice.tokens.sighting import Sighting
 
     from .policy import Work
 
@@ -104,7 +105,10 @@ class JWTAuth(Policy):
         try:
             principal = sighting if isinstance(sighting, Principal) else self._principal(sighting, realm)
         except Rejection as refusal:
-            if rule is None or not rule.public:
+            public = rule is not None and rule.public
+            if isinstance(refusal, InvalidToken):
+                exchange.report(TokenRefused(exchange.service, str(refusal.reason), public))
+            if not public:
                 raise
             if sighting is not None:
                 exchange.annotate(**{"auth.reason": str(getattr(refusal, "reason", refusal.code))})

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from interservice.errors import ConfigurationError, InsufficientScope, Rejection
+from interservice.events import TokenRefused
 from interservice.inbound.auth import JWTAuth
 from interservice.inbound.gate import Gate
 from interservice.inbound.rules import Rule
-from interservice.testing import FakeClock, Issuer
+from interservice.testing import FakeClock, Issuer, Recorder
 from interservice.tokens import JWKS, Issuers, StaticKeys, Verifier
 
 from .requests import request
@@ -393,3 +394,12 @@ def test_hostile_claims_do_not_reach_a_header() -> None:
 def test_nonsense_is_refused_when_it_is_made(verifier: Any, options: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="JWTAuth"):
         JWTAuth(verifier, **options)
+
+
+@pytest.mark.parametrize(("path", "public"), [("/plain", False), ("/healthz", True)])
+def test_listeners_hear_why_a_token_was_refused(path: str, *, public: bool) -> None:
+    recorder = Recorder()
+    listening = Gate([JWTAuth(VERIFIER, rules=RULES)], [recorder], service="orders")
+    exchange, _ = passed(listening, "GET", path, bearer(aud="elsewhere"))
+    listening.finish(exchange)
+    assert recorder.of(TokenRefused) == [TokenRefused("orders", "audience", public)]
