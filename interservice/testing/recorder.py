@@ -13,10 +13,10 @@ class Recorder:
 
     Example::
 
-    recorder = Recorder()
-    gate = Gate(policies, listeners=[recorder])
-    ...
-    (served,) = recorder.of(Served)
+        recorder = Recorder()
+        gate = Gate(policies, listeners=[recorder])
+        ...
+        (served,) = recorder.of(Served)
     """
 
     __slots__ = ("_changed", "_events")

@@ -254,5 +254,5 @@ def free_port() -> int:
 def _gunicorn(port: int, app: str, threads: int) -> list[str]:
     return [
         sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--threads", str(threads), "--keep-alive", "60",
-        "--bind", f"127.0.0.1:{port}", "--log-level", "warning", "--graceful-timeout", "2", app,
+        "--no-control-socket", "--bind", f"127.0.0.1:{port}", "--log-level", "warning", "--graceful-timeout", "2", app,
     ]  # fmt: skip

@@ -1,0 +1,43 @@
+"""The gate in front of invoices, named by the setting INTERSERVICE_GATE."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from interservice import AccessLog, Deadlines, Gate, JWTAuth, Rule, StatsD, Tracing, Versions
+from interservice.tokens import Verifier
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from interservice.events import Listener
+
+RULES = (
+    Rule("GET", "/healthz", public=True),
+    Rule("POST", "/invoices", scopes=["invoices:write"]),
+    Rule("GET", "/invoices/{id}", scopes=["invoices:read"]),
+)
+
+
+def make_listeners(environ: Mapping[str, str]) -> list[Listener]:
+    """Where events go: the log always, StatsD where there is one."""
+    log = environ.get("ACCESS_LOG")
+    stream = Path(log).open("a", buffering=1, encoding="utf-8") if log else None  # noqa: SIM115 - open as long as the process
+    listeners: list[Listener] = [AccessLog(stream=stream)]
+    if environ.get("STATSD"):
+        listeners.append(StatsD(environ["STATSD"], prefix="invoices"))
+    return listeners
+
+
+gate = Gate(
+    service="invoices",
+    policies=[
+        Tracing(),
+        Deadlines(maximum=30.0),
+        Versions(["1"], default="1", neutral=("/healthz",)),
+        JWTAuth(Verifier(issuer=os.environ["ISSUER"], audience="invoices"), rules=RULES),
+    ],
+    listeners=make_listeners(os.environ),
+)

@@ -1,0 +1,1 @@
+"""The invoices application: a model, three views."""
