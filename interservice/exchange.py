@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .clock import Clock
     from .deadline import Deadline
     from .errors import Rejection
-    from .http import Request
+    from .http import Reply, Request
     from .trace import Trace
 
 
@@ -100,6 +100,7 @@ class Exchange:
         first_byte: Seconds from the start to the first byte handed to the server.
         route: The template of the route that matched, such as "/orders/{id}", where the framework tells.
         refusal: The Rejection that ended it, if one did.
+        reply: The response that a policy gave in the application's place, if one did.
         error: The exception that ended it, if one did.
         fields: Further fields for its log line.
         finished: Whether the last byte is out.
@@ -125,6 +126,7 @@ class Exchange:
         "principal",
         "realm",
         "refusal",
+        "reply",
         "request",
         "request_id",
         "resource_metadata",
@@ -161,6 +163,7 @@ class Exchange:
         self.first_byte: float | None = None
         self.route: str | None = None
         self.refusal: Rejection | None = None
+        self.reply: Reply | None = None
         self.error: BaseException | None = None
         self.fields: dict[str, Any] | None = None
         self.finished = False

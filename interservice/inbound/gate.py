@@ -16,7 +16,7 @@ from interservice.events import Listener, Listeners, Served
 from interservice.exchange import Exchange
 from interservice.http import Head, Reply, problem
 
-from .policy import Policy, Work
+from .policy import Answer, Policy, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -82,13 +82,17 @@ class Gate:
         return None
 
     def admit(self, exchange: Exchange) -> Reply | None:
-        """None when the application is to answer; otherwise the whole refusal. Comes after `prepare` has returned None."""
-        return None if exchange.refusal is None else self.refuse(exchange, exchange.refusal)
+        """None when the application is to answer; otherwise the whole refusal, or a policy's own answer. Comes after `prepare`."""
+        if exchange.refusal is not None:
+            return self.refuse(exchange, exchange.refusal)
+        return None if exchange.reply is None else self._amended(exchange, exchange.reply)
 
     def refuse(self, exchange: Exchange, rejection: Rejection) -> Reply:
         """The problem document for a refusal, amended by the policies as any response."""
         exchange.refusal = rejection
-        reply = problem(rejection, exchange.request_id)
+        return self._amended(exchange, problem(rejection, exchange.request_id))
+
+    def _amended(self, exchange: Exchange, reply: Reply) -> Reply:
         head = Head(reply.status, reply.headers)
         self.respond(exchange, head)
         reply.status = head.status
@@ -156,6 +160,9 @@ class Gate:
         exchange.step = len(self._steps)
         if isinstance(error, Rejection):
             exchange.refusal = error
+            return
+        if isinstance(error, Answer):
+            exchange.reply = error.reply
             return
         _LOG.error("a policy failed on request %s", exchange.request_id, exc_info=error)
         exchange.error = error

@@ -2,7 +2,8 @@
 
 prepare  Look, and say whether blocking work (fetching keys, waiting for a slot) must come first; the binding does it where
 blocking is allowed.
-admit    Return None to let the request pass, or raise a Rejection. May write to the exchange.
+admit    Return None to let the request pass, or raise a Rejection, or an Answer in the application's place. May write to the
+         exchange.
 respond  Amend the head of the response, the application's or a refusal's; runs in reverse order of the policies.
 """
 
@@ -14,10 +15,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from interservice.exchange import Exchange
-    from interservice.http import Head
+    from interservice.http import Head, Reply
 
 #: Work that may block; a Rejection it raises refuses the request.
 Work: TypeAlias = "Callable[[], object]"
+
+
+class Answer(Exception):  # noqa: N818 - no error: what a policy has to say in the application's place
+    """Raised by a policy that answers a request itself, such as one for its metadata; later policies are not asked.
+
+    Args:
+        reply: The whole response; policies amend its head as any other's.
+    """
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
 
 
 class Policy:

@@ -12,9 +12,9 @@ import pytest
 
 from interservice.errors import KeysUnavailable, Rejection
 from interservice.exchange import Exchange, current
-from interservice.http import Head
+from interservice.http import Head, Reply
 from interservice.inbound.deadlines import Deadlines
-from interservice.inbound.policy import Policy
+from interservice.inbound.policy import Answer, Policy
 from interservice.inbound.tracing import Tracing
 
 from .script import Script, here
@@ -179,6 +179,18 @@ def test_work_of_a_later_policy_is_not_done_for_a_request_refused_before(serve: 
     policy = Preparing()
     serve(Script(), Refusing(Rejection()), policy).ask()
     assert policy.order == []
+
+
+def test_policy_may_answer_in_the_applications_place(serve: Any) -> None:
+    class Answering(Policy):
+        def admit(self, exchange: Exchange) -> None:
+            raise Answer(Reply(200, [("Content-Type", "text/plain"), ("Content-Length", "4")], b"mine"))
+
+    script, after = Script(), Preparing()
+    serving = serve(script, Tracing(), Answering(), after)
+    answer = serving.ask(headers={"X-Request-ID": "r3"})
+    assert (answer.status, answer.body, answer.header("X-Request-ID")) == (200, b"mine", "r3")
+    assert (script.calls, after.order, serving.served.outcome) == (0, [], "ok")
 
 
 def test_dependency_that_is_down_is_503_with_retry_after(serve: Any) -> None:
