@@ -82,7 +82,7 @@ class Gate:
         return None
 
     def admit(self, exchange: Exchange) -> Reply | None:
-        """None when the application is to answer; otherwise the whole refusal, or a policy's own answer. Comes after `prepare`."""
+        """None when the application is to answer; otherwise the whole refusal, or a policy's answer. Comes after `prepare`."""
         if exchange.refusal is not None:
             return self.refuse(exchange, exchange.refusal)
         return None if exchange.reply is None else self._amended(exchange, exchange.reply)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Work: TypeAlias = "Callable[[], object]"
 
 
-class Answer(Exception):  # noqa: N818 - no error: what a policy has to say in the application's place
+class Answer(Exception):
     """Raised by a policy that answers a request itself, such as one for its metadata; later policies are not asked.
 
     Args:
