@@ -1,0 +1,119 @@
+"""One try as the socket sees it: what time is left before each operation, and the facts by which the try is judged.
+
+A timeout set once does not bound a peer that trickles: each receive of a buffered reader gets the whole of it again. So every
+operation on the socket asks `patience()` first, which bounds head and body, plain and TLS, read at once or streamed, without a
+thread to watch over it.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from .outcome import WireFacts
+
+if TYPE_CHECKING:
+    from interservice.clock import Clock
+
+
+class Wire:
+    """The state of one try, from taking a connection to the end of the body.
+
+    Args:
+        clock: What `deadline` is measured on.
+        deadline: Seconds on the clock's monotonic scale by which the call must be over; inf for none.
+        connect: Seconds to resolve, connect and shake hands, or None.
+        read: Seconds for one read or write, or None.
+    """
+
+    __slots__ = ("clamped", "connect", "deadline", "facts", "last", "monotonic", "phase", "read")
+
+    def __init__(self, clock: Clock, deadline: float, connect: float | None, read: float | None) -> None:
+        self.monotonic = clock.monotonic
+        self.deadline = deadline
+        self.connect = connect
+        self.read = read
+        #: What the connection saw.
+        self.facts = WireFacts()
+        #: What is going on: pool, dns, connect, tls, source (the caller's body is asked for more), send, headers or body.
+        self.phase = "pool"
+        #: Whether the last wait was cut short by the deadline, so that its timeout is the call's and not the read's.
+        self.clamped = False
+        #: When the time left was last asked for, on the clock; 0 where there is no deadline.
+        self.last = 0.0
+
+    def patience(self, limit: float | None) -> float | None:
+        """Seconds that the next operation may take: `limit`, or what is left of the call if that is less.
+
+        Raises:
+            TimeoutError: nothing is left.
+        """
+        if self.deadline == math.inf:
+            return limit
+        self.last = now = self.monotonic()
+        left = self.deadline - now
+        if limit is not None and limit <= left:
+            self.clamped = False
+            return limit
+        self.clamped = True
+        if left <= 0:
+            msg = "the deadline of the call passed"
+            raise TimeoutError(msg)
+        return left
+
+
+#: The try that this thread is making; a connection takes it over when a request is put on it.
+CURRENT_WIRE: ContextVar[Wire | None] = ContextVar("interservice.outbound.wire", default=None)
+
+
+class Inlet(io.RawIOBase):
+    """The reading end of a socket for one response: asks for the time left before each read, and notes that something came."""
+
+    def __init__(self, sock: Any, wire: Wire) -> None:
+        self._sock = sock
+        self._raw = sock.makefile("rb", buffering=0)
+        self._wire = wire
+
+    def readable(self) -> bool:
+        """Always; the socket is asked when it is read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        """One read of the socket, within the time that is left."""
+        wire = self._wire
+        self._sock.settimeout(wire.patience(wire.read))
+        count: int | None = self._raw.readinto(buffer)
+        if count:
+            wire.facts.response_started = True
+        return count
+
+    def fileno(self) -> int:
+        """The socket's, for those who select on it."""
+        number: int = self._raw.fileno()
+        return number
+
+    def close(self) -> None:
+        """Let go of the socket; the connection closes it, or keeps it for the next request."""
+        if not self.closed:
+            super().close()
+            self._raw.close()
+
+
+class Tap:
+    """What `http.client` takes for a socket: the one method it calls, giving a buffered `Inlet`."""
+
+    __slots__ = ("_sock", "_wire")
+
+    def __init__(self, sock: Any, wire: Wire) -> None:
+        self._sock = sock
+        self._wire = wire
+
+    def makefile(self, _mode: str = "rb") -> io.BufferedReader:
+        """A reader over one response."""
+        return io.BufferedReader(Inlet(self._sock, self._wire), _BUFFER)
+
+
+#: One receive takes most responses whole.
+_BUFFER = 16384
