@@ -71,6 +71,13 @@ class Scene:
     traffic: Traffic
     clock: Clock
     seconds: float
+    #: The phase under way, for whoever shows it.
+    current: Findings | None = None
+
+    def begin(self, name: str) -> Findings:
+        """The findings of a phase that starts now."""
+        self.current = Findings(name)
+        return self.current
 
     def load(
         self,
@@ -83,9 +90,9 @@ class Scene:
         """Traffic for the length of a phase, with the circuits watched."""
         before = self.stack.receiver.counters()[_RETRIES]
         with Watch(self.stack) as watch:
+            findings.circuits = watch.seen
             length = self.seconds if seconds is None else seconds
             self.traffic.run(findings.tally, seconds=length, meanwhile=meanwhile, workers=workers, pause=pause)
-        findings.circuits = watch.seen
         self.clock.sleep(_FLUSHED)  # the gateway's last packet is on its way
         findings.retries = int(self.stack.receiver.counters()[_RETRIES] - before)
 
@@ -127,7 +134,7 @@ class Watch:
 
 def healthy(scene: Scene) -> Findings:
     """Nothing is wrong."""
-    findings = Findings("healthy")
+    findings = scene.begin("healthy")
     created = scene.traffic.fill(24)
     findings.expect(
         created.successes == created.calls, f"orders could not be made: {dict(created.statuses)} {dict(created.codes)}"
@@ -141,7 +148,7 @@ def healthy(scene: Scene) -> Findings:
 
 def slow_instance(scene: Scene) -> Findings:
     """One of two instances takes longer than the circuit allows: it is taken out, and let in again when it is well."""
-    findings = Findings("one instance slow")
+    findings = scene.begin("one instance slow")
     slow = scene.stack.orders[1]
     scene.stack.slow_down(slow, 0.8)
     try:
@@ -158,7 +165,7 @@ def slow_instance(scene: Scene) -> Findings:
 
 def killed_instance(scene: Scene) -> Findings:
     """One of two instances dies without a word and comes back: no idempotent call may fail."""
-    findings = Findings("one instance killed")
+    findings = scene.begin("one instance killed")
     killed = scene.stack.orders[1]
     scene.load(findings, killed.kill, killed.start)
     findings.expect(findings.tally.share >= _AVAILABLE, f"at least {_AVAILABLE} % should succeed")
@@ -170,7 +177,7 @@ def killed_instance(scene: Scene) -> Findings:
 
 def keys_rotated(scene: Scene) -> Findings:
     """The issuer signs with new keys: no valid token may be refused, and none with a dropped key believed."""
-    findings = Findings("keys rotated")
+    findings = scene.begin("keys rotated")
     old_key = scene.stack.authorization_server.keys.key()
     scene.load(findings, scene.stack.authorization_server.rotate)
     findings.expect(findings.tally.share == _ALL, "every call should succeed")
@@ -185,7 +192,7 @@ def keys_rotated(scene: Scene) -> Findings:
 
 def issuer_down(scene: Scene) -> Findings:
     """The authorization server is gone: tokens that are valid stay valid, for keys and tokens are kept."""
-    findings = Findings("issuer down")
+    findings = scene.begin("issuer down")
     scene.stack.stop_issuer()
     try:
         scene.load(findings)
@@ -198,7 +205,7 @@ def issuer_down(scene: Scene) -> Findings:
 
 def bad_tokens(scene: Scene) -> Findings:
     """Expired, forged, unsigned, foreign: each is 401 invalid_token, and never reaches a service."""
-    findings = Findings("expired and forged tokens")
+    findings = scene.begin("expired and forged tokens")
     for token in _bad_tokens(scene) * _REPEATS:
         scene.traffic.get(findings.tally, "/v2/orders", token)
     refused = findings.tally.codes["invalid_token"]
@@ -210,7 +217,7 @@ def bad_tokens(scene: Scene) -> Findings:
 
 def old_version(scene: Scene) -> Findings:
     """Version 1 works and says that it is deprecated; version 0 is gone; version 9 never was."""
-    findings = Findings("old API version")
+    findings = scene.begin("old API version")
     tally, order = findings.tally, scene.traffic.orders[0]
     for _ in range(_REPEATS):
         scene.traffic.get(tally, f"/v1/orders/{order}")
@@ -226,7 +233,7 @@ def old_version(scene: Scene) -> Findings:
 
 def overload(scene: Scene) -> Findings:
     """More than the gateway admits: the rest is told so at once, and what is admitted is answered."""
-    findings = Findings("overload")
+    findings = scene.begin("overload")
     for instance in scene.stack.orders:
         scene.stack.slow_down(instance, 0.05)
     try:

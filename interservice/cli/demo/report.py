@@ -1,15 +1,19 @@
-"""What the demo shows: live progress while it runs, a table when it is done. Rich on a terminal, plain lines elsewhere."""
+"""What the demo shows: a table that grows and counts while the phases run on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
+from rich.spinner import Spinner
 from rich.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from rich.console import RenderableType
 
     from .phases import Findings
 
@@ -19,51 +23,74 @@ _WIDE = 140
 
 
 class Report:
-    """Prints to standard output.
+    """Prints to standard output, and keeps what it is to put in the table.
 
     Args:
         plain: Plain lines, whatever the output is.
     """
 
     def __init__(self, *, plain: bool = False) -> None:
-        on_terminal = sys.stdout.isatty() and not plain
+        self._on_terminal = sys.stdout.isatty() and not plain
         self._console = Console(
-            force_terminal=on_terminal, no_color=not on_terminal, width=None if on_terminal else _WIDE, highlight=False
+            force_terminal=self._on_terminal,
+            no_color=not self._on_terminal,
+            width=None if self._on_terminal else _WIDE,
+            highlight=False,
         )
-        self._on_terminal = on_terminal
+        self.findings: list[Findings] = []
 
     def say(self, line: str) -> None:
         """One line."""
         self._console.print(line, markup=False)
 
-    def during(self, title: str, what: Callable[[], Findings]) -> Findings:
-        """Show that a phase runs, and how it went."""
+    def during(self, title: str, phase: Callable[[], Findings], current: Callable[[], Findings | None]) -> None:
+        """Show a phase while it runs, and then how it went.
+
+        Args:
+            title: What is done.
+            phase: Does it.
+            current: What is known so far of the phase under way.
+        """
         if self._on_terminal:
-            with self._console.status(title):
-                findings = what()
+            spinner = Spinner("dots", title)
+
+            def picture() -> RenderableType:
+                under_way = current()
+                return Group(spinner, self.table(self.findings, under_way))
+
+            with Live(get_renderable=picture, console=self._console, refresh_per_second=4, transient=True):
+                findings = phase()
         else:
             self.say(f"{title} ...")
-            findings = what()
+            findings = phase()
+        self.findings.append(findings)
         mark = "ok    " if not findings.faults else "FAILED"
         self.say(f"{mark} {findings.name}: {findings.tally.calls} calls, {findings.tally.share:.2f} % success, {findings.remark}")
         for fault in findings.faults:
             self.say(f"       {fault}")
-        return findings
 
-    def table(self, all_findings: list[Findings]) -> None:
-        """One row for each phase."""
+    def summary(self) -> None:
+        """The table of all phases."""
+        self._console.print(self.table(self.findings))
+
+    @staticmethod
+    def table(all_findings: list[Findings], under_way: Findings | None = None) -> Table:
+        """One row for each phase, and one for what is known of the phase under way."""
         table = Table(title="How each phase went", title_justify="left")
         for column in _COLUMNS:
             table.add_column(column, justify="right" if column in _RIGHT else "left")
         for findings in all_findings:
-            table.add_row(*_row(findings))
-        self._console.print(table)
+            table.add_row(*_row(findings), "FAILED" if findings.faults else "ok")
+        if under_way is not None:
+            table.add_row(*_row(under_way), "...")
+        return table
 
 
 def _row(findings: Findings) -> tuple[str, ...]:
     tally = findings.tally
-    circuits = ", ".join(f"{name}: {' > '.join(states)}" for name, states in findings.circuits.items() if len(states) > 1)
-    refusals = ", ".join(f"{code} {count}" for code, count in sorted(tally.codes.items()))
+    seen = {name: list(states) for name, states in list(findings.circuits.items())}
+    circuits = ", ".join(f"{name}: {' > '.join(states)}" for name, states in seen.items() if len(states) > 1)
+    refusals = ", ".join(f"{code} {count}" for code, count in sorted(tally.codes.copy().items()))
     return (
         findings.name,
         str(tally.calls),
@@ -73,5 +100,4 @@ def _row(findings: Findings) -> tuple[str, ...]:
         str(findings.retries),
         circuits or "closed",
         refusals or "-",
-        "FAILED" if findings.faults else "ok",
     )

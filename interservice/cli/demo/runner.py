@@ -18,8 +18,6 @@ from .traffic import Traffic
 if TYPE_CHECKING:
     from interservice.clock import Clock
 
-    from .phases import Findings
-
 _MARKER = ".interservice-demo"
 
 
@@ -31,14 +29,17 @@ def demonstrate(output: Path, examples: Path | None, *, seconds: float, plain: b
         folder = prepare_folder(output)
         report.say("starting the issuer, invoices, two orders instances and the gateway ...")
         with Stack(find_examples(examples), folder, clock) as stack:
-            findings = _phases(Scene(stack, Traffic(stack, clock), clock, seconds), report)
+            scene = Scene(stack, Traffic(stack, clock), clock, seconds)
+            for number, phase in enumerate(PHASES, 1):
+                what = (phase.__doc__ or "").strip()
+                report.during(f"{number}/{len(PHASES)} {what}", partial(phase, scene), lambda: scene.current)
             stack.receiver.write(folder / "metrics.txt")
             bad_lines = stack.receiver.bad_lines
     except NotReadyError as error:
         report.say(str(error))
         return 1
-    report.table(findings)
-    failed = [one.name for one in findings if one.faults]
+    report.summary()
+    failed = [findings.name for findings in report.findings if findings.faults]
     if bad_lines:
         failed.append(f"{bad_lines} StatsD lines could not be read")
     report.say(f"access logs and metrics: {folder}    took {clock.monotonic() - started:.0f} s")
@@ -73,11 +74,3 @@ def find_examples(given: Path | None) -> Path:
             return folder.resolve()
     looked = " or ".join(str(folder) for folder in candidates)
     raise ConfigurationError(f"--examples must be the examples folder of a checkout of interservice; looked in {looked}")
-
-
-def _phases(scene: Scene, report: Report) -> list[Findings]:
-    all_findings = []
-    for number, phase in enumerate(PHASES, 1):
-        summary = (phase.__doc__ or "").strip()
-        all_findings.append(report.during(f"{number}/{len(PHASES)} {summary}", partial(phase, scene)))
-    return all_findings

@@ -43,7 +43,7 @@ class Tally:
     @property
     def successes(self) -> int:
         """How many were answered with 2xx."""
-        return sum(count for status, count in self.statuses.items() if isinstance(status, int) and 200 <= status < 300)  # noqa: PLR2004
+        return sum(count for status, count in list(self.statuses.items()) if isinstance(status, int) and 200 <= status < 300)  # noqa: PLR2004
 
     @property
     def share(self) -> float:
