@@ -7,7 +7,7 @@ SETUP := pyproject.toml setup.cfg scripts/bootstrap.sh
 WORKERS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: demo test check bench docs lint format servers clean distclean help
+.PHONY: demo test check bench bench-quick docs lint format servers clean distclean help
 .DEFAULT_GOAL := help
 
 help:
@@ -25,6 +25,9 @@ test: .venv/.dev servers lint docs
 
 bench: .venv/.bench
 	$(PY) -m benchmarks $(ARGS)
+
+bench-quick: .venv/.bench
+	$(PY) -m benchmarks --quick --output build/bench $(ARGS)
 
 docs: .venv/.dev
 	$(PY) -m sphinx -q -W -n --keep-going -b html docs docs/_build/html
