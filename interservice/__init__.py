@@ -15,12 +15,24 @@ from .errors import ConfigurationError, InterserviceError, Rejection
 from .exchange import Exchange, current
 from .inbound.admission import Admission
 from .inbound.auth import JWTAuth
+from .inbound.client_certificate import ClientCertificate
 from .inbound.deadlines import Deadlines
 from .inbound.gate import Gate
 from .inbound.policy import Policy
+from .inbound.resource import ProtectedResource
 from .inbound.rules import Rule
 from .inbound.tracing import Tracing
-from .inbound.versions import Deprecation, HeaderVersion, MediaTypeVersion, PathVersion, QueryVersion, Version, Versions
+from .inbound.versions import (
+    Deprecation,
+    HeaderVersion,
+    MediaTypeVersion,
+    Migration,
+    PathVersion,
+    QueryVersion,
+    Version,
+    Versions,
+    VersionSets,
+)
 from .telemetry import AccessLog, StatsD
 
 __version__ = "0.1.0"
@@ -28,6 +40,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AccessLog",
     "Admission",
+    "ClientCertificate",
     "ConfigurationError",
     "Deadlines",
     "Deprecation",
@@ -37,14 +50,17 @@ __all__ = [
     "InterserviceError",
     "JWTAuth",
     "MediaTypeVersion",
+    "Migration",
     "PathVersion",
     "Policy",
+    "ProtectedResource",
     "QueryVersion",
     "Rejection",
     "Rule",
     "StatsD",
     "Tracing",
     "Version",
+    "VersionSets",
     "Versions",
     "current",
 ]

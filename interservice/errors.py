@@ -100,6 +100,18 @@ class KeysUnavailable(Unavailable):
     code = "keys_unavailable"
 
 
+class IntrospectionUnavailable(Unavailable):
+    """The server that knows opaque tokens cannot be asked now, or does not answer as it should (RFC 7662)."""
+
+    code = "introspection_unavailable"
+
+
+class RevocationsUnavailable(Unavailable):
+    """The list of revoked tokens cannot be followed, and the service is configured to refuse rather than to guess."""
+
+    code = "revocations_unavailable"
+
+
 class CallError(InterserviceError):
     """An outbound call failed or was not made; `outbound.errors` mixes this into `requests`' own classes.
 

@@ -91,6 +91,18 @@ class Shed(NamedTuple):
     in_flight: int
 
 
+class EndpointEjected(NamedTuple):
+    """An endpoint did worse than its siblings and is left out of balancing for `seconds`.
+
+    `reason` is consecutive, success_rate, failure_rate, or probe when it was to come back and failed again.
+    """
+
+    service: str | None
+    endpoint: str
+    reason: str
+    seconds: float
+
+
 class RetryBudgetExhausted(NamedTuple):
     """A retry was due and the budget would not pay for it; the call ended with what it had."""
 
@@ -104,6 +116,71 @@ class TokenRefused(NamedTuple):
     service: str | None
     reason: str
     public: bool
+
+
+class TokenVerified(NamedTuple):
+    """A token that was not known from an earlier request was verified, or introspected; `seconds` without waiting for that."""
+
+    service: str | None
+    seconds: float
+
+
+class KeysFetched(NamedTuple):
+    """A fetch of an issuer's keys ended. `error` says why it brought none; None when it did."""
+
+    url: str
+    seconds: float
+    error: str | None
+
+
+class KeysNoticed(NamedTuple):
+    """Something about an issuer's keys that operators should see.
+
+    Attributes:
+        url: Where the keys are fetched from.
+        what: `stale_served`, keys that cannot be refreshed are still used (told once a second at most); `unknown_kid`, a token
+            named a key that the set does not hold; `refetch_suppressed`, and it was too early to look for it.
+    """
+
+    url: str
+    what: str
+
+
+class Introspected(NamedTuple):
+    """An introspection of a token ended: `outcome` is active, inactive (or not for us) or failed."""
+
+    issuer: str
+    outcome: str
+    seconds: float
+
+
+class RevocationsChanged(NamedTuple):
+    """The list of revoked tokens is followed again, or no longer is; `error` is the type of what went wrong."""
+
+    available: bool
+    error: str | None
+
+
+class DeprecatedCall(NamedTuple):
+    """An answer said that what was called is deprecated (RFC 9745), or will go (RFC 8594).
+
+    Attributes:
+        service: The service that was called, where the adapter has a name.
+        url: What was called, without query string and credentials.
+        version: The version that the adapter asks for, or None.
+        deprecated: Whether it is deprecated by now.
+        since: When it was or will be, in seconds since the epoch; None where that was not said.
+        sunset: When it may be gone, in seconds since the epoch, or None.
+        links: Absolute URLs by relation: deprecation, sunset, successor-version, latest-version.
+    """
+
+    service: str | None
+    url: str
+    version: str | None
+    deprecated: bool
+    since: float | None
+    sunset: float | None
+    links: Mapping[str, str]
 
 
 class Listeners:

@@ -85,6 +85,7 @@ class Exchange:
         clock: The gate's clock.
         path: The path that rules and the application see; differs from `request.path` where a version prefix was stripped.
         mount: The prefix above `path` (SCRIPT_NAME, root_path).
+        rewritten: Request headers that the application sees with other values than were sent, by lower-case name, or None.
         principal: Who asks, once a token was verified.
         version: The negotiated API version; None on neutral paths and preflights.
         preflight_version: The version that a preflight's path names, for the choice of an application alone.
@@ -95,6 +96,7 @@ class Exchange:
         resource_metadata: Where such a policy says that the protected resource is described (RFC 9728), or None.
         seen: What an authenticating policy found out in `prepare`, for its own `admit`.
         token: The bearer token as it came, for exchange on the caller's behalf; never logged.
+        certificate: The thumbprint of the client's certificate (RFC 8705), where `ClientCertificate` found one to be believed.
         status: The response's status, once started.
         bytes_sent: Bytes of body handed to the server so far.
         first_byte: Seconds from the start to the first byte handed to the server.
@@ -112,6 +114,7 @@ class Exchange:
     __slots__ = (
         "__weakref__",
         "bytes_sent",
+        "certificate",
         "clock",
         "deadline",
         "deferred",
@@ -130,6 +133,7 @@ class Exchange:
         "request",
         "request_id",
         "resource_metadata",
+        "rewritten",
         "route",
         "seen",
         "service",
@@ -148,6 +152,7 @@ class Exchange:
         self.clock = clock
         self.path = request.path
         self.mount = request.mount
+        self.rewritten: dict[str, str] | None = None
         self.principal: Identity | None = None
         self.version: NegotiatedVersion | None = None
         self.preflight_version: NegotiatedVersion | None = None
@@ -155,6 +160,7 @@ class Exchange:
         self.request_id: str | None = None
         self.deadline: Deadline = NEVER
         self.token: str | None = None
+        self.certificate: str | None = None
         self.realm: str | None = None
         self.resource_metadata: str | None = None
         self.seen: Any = None
@@ -216,6 +222,11 @@ def current() -> Exchange | None:
     """The exchange under way; None outside a request, after its end, and in a thread that was started afresh."""
     exchange = _CURRENT.get()
     return None if exchange is None or exchange.finished else exchange
+
+
+def entered() -> Exchange | None:
+    """For logs: the exchange of this context, ended or not; a task that outlives the response belongs to its request."""
+    return _CURRENT.get()
 
 
 def enter(exchange: Exchange | None) -> Exchange | None:

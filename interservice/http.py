@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from .errors import Rejection
 
@@ -46,6 +46,8 @@ class Request:
         server: The host and port that answered, as far as known.
         protocol: The HTTP version, such as "1.1".
         kind: "http" or "websocket".
+        peer_certificate: Gives the certificate that the connection's other end has shown over TLS, as DER or PEM, or None; None
+            where the server tells nothing of TLS.
     """
 
     method: str
@@ -59,6 +61,7 @@ class Request:
     server: tuple[str, int | None] | None = None
     protocol: str = "1.1"
     kind: str = "http"
+    peer_certificate: Callable[[], bytes | str | None] | None = None
 
     @property
     def is_preflight(self) -> bool:

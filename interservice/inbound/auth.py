@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
 from interservice.challenge import bearer, invalid_request, unauthenticated
 from interservice.errors import ConfigurationError, InvalidToken, Rejection
-from interservice.events import TokenRefused
+from interservice.events import TokenRefused, TokenVerified
 from interservice.hosts import check_url
 from interservice.options import check, text
 from interservice.tokens import Principal
-from interservice.tokens.sighting import Unproven
+from interservice.tokens.binding import possessed
+from interservice.tokens.sighting import Pending
 
 from .policy import Policy
 from .rules import Rule, Rules, ambiguous, forbidden
@@ -57,10 +58,11 @@ class JWTAuth(Policy):
     decides, and what no rule matches is refused (403, or 401 without a token).
 
     Args:
-        verifier: A `Verifier`, or `Issuers` for several.
+        verifier: A `Verifier`, `Issuers` for several, an `Introspection` for opaque tokens, or `ByShape` for both kinds.
         rules: Who may do what, in order.
         realm: What challenges call the protected space; by default the gate's service, else "api".
-        resource_metadata: The URL of the protected resource's metadata, told to clients without a valid token (RFC 9728).
+        resource_metadata: The URL of the protected resource's metadata, told to clients without a valid token (RFC 9728);
+            `ProtectedResource` serves it.
         preflight: Whether CORS preflights, which never carry credentials, pass without a token.
 
     Raises:
@@ -88,7 +90,7 @@ class JWTAuth(Policy):
         """Look at the path and the token; blocking work is wanted where keys must be fetched first."""
         seen = exchange.seen = self._see(exchange)
         sighting = seen[2]
-        return sighting.work() if isinstance(sighting, Unproven) else None
+        return sighting.work() if isinstance(sighting, Pending) else None
 
     def admit(self, exchange: Exchange) -> None:
         """Decide, without I/O.
@@ -103,7 +105,13 @@ class JWTAuth(Policy):
         if sighting is _PASSES:
             return
         try:
-            principal = sighting if isinstance(sighting, Principal) else self._principal(sighting, realm)
+            if isinstance(sighting, Principal) and sighting.certificate is None:
+                principal = sighting
+            else:
+                started = exchange.clock.monotonic()
+                principal = self._principal(sighting, exchange.certificate, realm)
+                if isinstance(sighting, Pending):
+                    exchange.report(TokenVerified(exchange.service, exchange.clock.monotonic() - started))
         except Rejection as refusal:
             public = rule is not None and rule.public
             if isinstance(refusal, InvalidToken):
@@ -143,7 +151,7 @@ class JWTAuth(Policy):
         value = fields[0]
         token = value[7:] if value.startswith("Bearer ") else ""
         sighting = self.verifier.look(token) if token else None
-        if isinstance(sighting, (Principal, Unproven)):
+        if isinstance(sighting, (Principal, Pending)):
             return rule, token, sighting
         return rule, *self._by_grammar(value, token, sighting, self.realm or exchange.service)
 
@@ -157,8 +165,8 @@ class JWTAuth(Policy):
         malformed = _SCHEME.match(value) is not None
         return None, invalid_request(realm, "The Authorization field is malformed") if malformed else None
 
-    def _principal(self, sighting: _Sighting, realm: str | None) -> Principal:
-        """The principal of a token that is not known yet.
+    def _principal(self, sighting: _Sighting, certificate: str | None, realm: str | None) -> Principal:
+        """The principal of a token that is not known yet, or that is bound to a certificate.
 
         Raises:
             Rejection: There is no token, or it is not to be believed, or that cannot be told now.
@@ -166,12 +174,14 @@ class JWTAuth(Policy):
         if sighting is None:
             raise unauthenticated(realm, self.resource_metadata)
         try:
-            if isinstance(sighting, Unproven):
-                return sighting.judge()
-            raise cast(Rejection, sighting)
+            if isinstance(sighting, Rejection):
+                raise sighting
+            principal = sighting.judge() if isinstance(sighting, Pending) else cast(Principal, sighting)
+            possessed(principal.certificate, certificate)
         except InvalidToken as refusal:
             description = refusal.detail or _NOT_VALID
             parameters = {"error": refusal.code, "error_description": description, "resource_metadata": self.resource_metadata}
             refusal.headers.append(bearer(realm, **parameters))
             refusal.detail = f"{description}."
             raise
+        return principal

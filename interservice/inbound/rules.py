@@ -216,6 +216,8 @@ def _earlier(one: _Placed | None, other: _Placed | None) -> _Placed | None:
 def _check_pattern(path: object) -> None:
     if not isinstance(path, str) or not path.startswith("/"):
         raise ConfigurationError(f"Rule.path must start with '/', not {path!r}")
+    if any(char in path for char in "<>?#"):
+        raise ConfigurationError(f"Rule.path must be a path with {{id}} for a variable segment, without query, not {path!r}")
     if ambiguous(path):
         raise ConfigurationError(f"Rule.path must be free of '//', dot segments, ';' and '\\', not {path!r}")
     *before, last = path.split("/")[1:]

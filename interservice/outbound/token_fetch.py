@@ -1,13 +1,15 @@
 """Getting a token over HTTP: several tries, each a new request; no redirects; bounded in bytes and time.
 
-Used by one thread at a time (see `token_source`). Of requests and answers only statuses and error codes get into a message.
+Used by one thread at a time for each token (see `token_source`). Of requests and answers only statuses and error codes get
+into a message.
 """
 
 from __future__ import annotations
 
+import math
 from itertools import islice
 from random import Random
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -20,7 +22,7 @@ from .token_response import Granted
 from .token_state import Failure, Held, held
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from interservice.clock import Clock
 
@@ -37,7 +39,7 @@ _HEADERS: Final = {"Accept": "application/json", "Accept-Encoding": "identity", 
 
 
 class Asker(Protocol):
-    """What is sent: `ClientCredentials` has it."""
+    """Who asks, and whom: every `TokenClient` has it."""
 
     @property
     def issuer(self) -> str | None:
@@ -55,8 +57,9 @@ class Asker(Protocol):
     def scopes(self) -> str | None:
         """The scopes asked for, in one string."""
 
-    def request(self, now: float) -> tuple[Mapping[str, str], bytes]:
-        """Headers and body of a new token request; `now` in seconds since the epoch."""
+
+#: Gives headers and body of a new token request, at a time in seconds since the epoch.
+Request: TypeAlias = "Callable[[float], tuple[Mapping[str, str], bytes]]"
 
 
 class _Answer(NamedTuple):
@@ -69,7 +72,7 @@ class TokenFetch:
     """Calls give a token, or why there is none.
 
     Args:
-        asker: What to ask for, and whom.
+        asker: Who asks, and whom.
         session: Sends the requests; its own credentials are not used.
         clock: For lifetimes and pauses.
         random: For jitter.
@@ -82,25 +85,37 @@ class TokenFetch:
         self._random = random or Random()  # noqa: S311 - jitter
         self._discovered: tuple[str, float] | None = None
 
-    def __call__(self) -> Held | Failure:
-        """Ask until there is an answer that another try would not better; at most three times and ten seconds."""
+    def __call__(self, request: Request, *, expires_by: float = math.inf) -> Held | Failure:
+        """Ask until there is an answer that another try would not better; at most three times and ten seconds.
+
+        Args:
+            request: Makes each request anew.
+            expires_by: When the token is of no more use whatever the answer says, in seconds since the epoch.
+        """
         until = self._clock.monotonic() + _TOTAL
         pauses = islice(_BACKOFF.delays(self._random), _TRIES - 1)
         while True:
             asked = self._clock.monotonic()
-            outcome = self._try()
+            left = expires_by - self._clock.time()
+            if left <= 0:
+                return Failure("the token to be exchanged has expired", _DEFAULT_PAUSE)
+            outcome = self._try(request)
             if isinstance(outcome, Granted):
-                return held(outcome.token, asked=asked, lifetime=outcome.lifetime, jitter=self._random.uniform(0.8, 1.0))
+                jitter = self._random.uniform(0.8, 1.0)
+                if outcome.lifetime < left:
+                    return held(outcome.token, asked=asked, lifetime=outcome.lifetime, jitter=jitter)
+                # Another would end no later: it is used to its end.
+                return Held(outcome.token, minted=asked, soft=asked + left, hard=asked + left, expires=asked + left)
             pause = next(pauses, None)
             if pause is None or not outcome.passing or self._clock.monotonic() + pause >= until:
                 return outcome
             self._clock.sleep(pause)
 
-    def _try(self) -> Granted | Failure:
+    def _try(self, request: Request) -> Granted | Failure:
         url = self._endpoint()
         if isinstance(url, Failure):
             return url
-        headers, body = self._asker.request(self._clock.time())
+        headers, body = request(self._clock.time())
         answer = self._exchange("POST", url, headers, body)
         if isinstance(answer, Failure):
             return answer

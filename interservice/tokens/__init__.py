@@ -5,14 +5,32 @@ Nothing here loads `requests` until keys are fetched, and nothing does I/O until
 
 from __future__ import annotations
 
-from interservice.errors import InvalidToken, KeysUnavailable
+from interservice.errors import IntrospectionUnavailable, InvalidToken, KeysUnavailable, RevocationsUnavailable
 
 from .discovery import Discovery
+from .introspection import Introspection
 from .issuers import Issuers
 from .jwks import JWKS
 from .principal import Principal
 from .reason import Reason
+from .revocations import Revocations
+from .shape import ByShape
 from .static import StaticKeys
 from .verifier import Verifier
 
-__all__ = ["JWKS", "Discovery", "InvalidToken", "Issuers", "KeysUnavailable", "Principal", "Reason", "StaticKeys", "Verifier"]
+__all__ = [
+    "JWKS",
+    "ByShape",
+    "Discovery",
+    "Introspection",
+    "IntrospectionUnavailable",
+    "InvalidToken",
+    "Issuers",
+    "KeysUnavailable",
+    "Principal",
+    "Reason",
+    "Revocations",
+    "RevocationsUnavailable",
+    "StaticKeys",
+    "Verifier",
+]

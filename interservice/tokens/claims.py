@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from interservice.errors import InvalidToken
 from interservice.options import number
 
+from .binding import certificate_of
 from .reason import Reason
 
 if TYPE_CHECKING:
@@ -75,8 +76,7 @@ class Expectations:
             if name in claims and type(claims[name]) is not str:
                 raise InvalidToken(Reason.CLAIM)
         if "cnf" in claims:
-            # Proof of possession is not optional for whoever cannot check it (RFC 7800 section 3.1; fail closed).
-            raise InvalidToken(Reason.BINDING)
+            certificate_of(claims)
         if self.reject_id_tokens and not access_token and any(name in claims for name in _ID_TOKEN_CLAIMS):
             raise InvalidToken(Reason.ID_TOKEN)
         return expired

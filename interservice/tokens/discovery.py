@@ -16,9 +16,12 @@ from .fetch import FetchFailed, fetch
 from .jwks import JWKS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import requests
 
     from interservice.clock import Clock
+    from interservice.events import Listener
 
     from .keyset import KeySet
 
@@ -31,7 +34,7 @@ class Discovery(JWKS):
 
     Args:
         issuer: The issuer's identifier, exactly as its tokens say it in `iss`.
-        ttl, max_stale, allow_http, clock, session, timeout, wait, max_bytes: As for `JWKS`.
+        ttl, max_stale, allow_http, clock, session, timeout, wait, max_bytes, listeners: As for `JWKS`.
 
     Raises:
         ConfigurationError: An option makes no sense, or the issuer is no https URL.
@@ -49,6 +52,7 @@ class Discovery(JWKS):
         timeout: float = 5.0,
         wait: float = 2.0,
         max_bytes: int = 262_144,
+        listeners: Iterable[Listener] = (),
     ) -> None:
         super().__init__(
             issuer,
@@ -60,6 +64,7 @@ class Discovery(JWKS):
             timeout=timeout,
             wait=wait,
             max_bytes=max_bytes,
+            listeners=listeners,
         )
         self.issuer = issuer
         if urlsplit(issuer).query:

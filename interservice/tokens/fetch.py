@@ -1,4 +1,4 @@
-"""One HTTP GET of a JSON document, trusting the other end with nothing.
+"""One HTTP exchange for a JSON document, trusting the other end with nothing.
 
 No redirect is followed, no cookie kept, nothing taken from the environment; the answer is bounded in size and time, and read
 as strict JSON.
@@ -7,6 +7,7 @@ as strict JSON.
 from __future__ import annotations
 
 import re
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +16,8 @@ from interservice.clock import SYSTEM
 from .parser import read_object
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import requests
 
 _CONNECT_TIMEOUT = 2.0
@@ -28,6 +31,14 @@ _NO_STORE = re.compile(r"(?:^|[\s,])no-(?:store|cache)(?:$|[\s,])", re.IGNORECAS
 
 class FetchFailed(Exception):
     """A document could not be had; the message says why and is safe to log."""
+
+
+class Posted(NamedTuple):
+    """What came back to a form: the status, the JSON object if there is one, and what Retry-After says, in seconds."""
+
+    status: int
+    document: dict[str, Any] | None
+    retry_after: float | None
 
 
 class Fetched(NamedTuple):
@@ -85,6 +96,49 @@ def fetch(
             own.close()
 
 
+def post(
+    session: requests.Session, url: str, body: bytes, headers: Mapping[str, str], *, timeout: float, max_bytes: int
+) -> Posted:
+    """POST a form that holds secrets, once, and read the JSON object that answers it.
+
+    Raises:
+        FetchFailed: Not reached in `timeout` seconds, a redirect, or larger than `max_bytes`. The exception that `requests`
+            raised is its cause.
+    """
+    until = SYSTEM.monotonic() + timeout
+    sent = {
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "Content-Type": "application/x-www-form-urlencoded",
+        "User-Agent": f"interservice/{_version()}",
+        **headers,
+    }
+    limits = (min(_CONNECT_TIMEOUT, timeout), timeout)
+    try:
+        with session.post(
+            url, data=body, headers=sent, timeout=limits, allow_redirects=False, stream=True, auth=_no_auth
+        ) as response:
+            later = response.headers.get("Retry-After", "")
+            text = _read(response, until, max_bytes)
+            return Posted(response.status_code, _object(text), float(later) if later.isascii() and later.isdigit() else None)
+    except FetchFailed:
+        raise
+    except Exception as error:
+        raise FetchFailed(f"{type(error).__name__} on the way to {_shown(url)}") from error
+
+
+def _object(text: bytes) -> dict[str, Any] | None:
+    try:
+        return read_object(text, _MAX_DEPTH)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Keeps a session from putting its own Authorization over ours."""
+    return request
+
+
 def _fetch(session: requests.Session, url: str, etag: str | None, until: float, max_bytes: int) -> Fetched:
     headers = {
         "Accept": "application/jwk-set+json, application/json",
@@ -138,6 +192,7 @@ def _shown(url: str) -> str:
     return url.partition("?")[0]
 
 
+@cache
 def _version() -> str:
     try:
         return version("interservice")

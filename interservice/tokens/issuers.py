@@ -9,7 +9,7 @@ from interservice.errors import ConfigurationError, InvalidToken
 from .cache import RecentlyUsed
 from .parser import Header, parse
 from .reason import Reason
-from .sighting import Sighting, Unproven, Verified, conclude, fingerprint
+from .sighting import Sighting, Verified, conclude, fingerprint, work_of
 from .verifier import MAX_HEADERS, Verifier
 
 if TYPE_CHECKING:
@@ -46,23 +46,22 @@ class Issuers:
         """As `Verifier.warm`, for every issuer; whether all have their keys."""
         return sum(verifier.warm() for verifier in self.verifiers) == len(self.verifiers)
 
-    def verify(self, token: str) -> Principal:
+    def verify(self, token: str, *, certificate: str | None = None) -> Principal:
         """As `Verifier.verify`, with the verifier of the token's issuer.
 
         Raises:
             InvalidToken: It must not be believed, or its issuer is none of these.
             KeysUnavailable: The issuer's keys cannot be had now.
         """
-        return conclude(self.look(token), wait=True)
+        return conclude(self.look(token), wait=True, certificate=certificate)
 
     def wants(self, token: str) -> Callable[[], object] | None:
         """As `Verifier.wants`."""
-        sighting = self.look(token)
-        return sighting.work() if isinstance(sighting, Unproven) else None
+        return work_of(self.look(token))
 
-    def check(self, token: str) -> Principal:
+    def check(self, token: str, *, certificate: str | None = None) -> Principal:
         """As `Verifier.check`: without I/O."""
-        return conclude(self.look(token), wait=False)
+        return conclude(self.look(token), wait=False, certificate=certificate)
 
     def look(self, token: str) -> Sighting:
         """As `Verifier.look`."""

@@ -14,6 +14,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from interservice.clock import SYSTEM
+from interservice.events import KeysFetched, KeysNoticed, Listeners
 from interservice.exchange import current
 from interservice.hosts import check_url
 from interservice.options import number
@@ -24,11 +25,12 @@ from .keys import KeyMachine, State
 from .keyset import KeySet, keys_from_jwks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import requests
 
     from interservice.clock import Clock
+    from interservice.events import Listener
 
     from .source import Lease
 
@@ -62,6 +64,7 @@ class JWKS:
         timeout: Seconds that one fetch may take in all.
         wait: Seconds that one request may wait for a fetch.
         max_bytes: The largest document that is read.
+        listeners: Are told `KeysFetched` and `KeysNoticed`.
 
     Raises:
         ConfigurationError: An option makes no sense, or the URL is plain http beyond this machine.
@@ -79,6 +82,7 @@ class JWKS:
         timeout: float = 5.0,
         wait: float = 2.0,
         max_bytes: int = 262_144,
+        listeners: Iterable[Listener] = (),
     ) -> None:
         name = type(self).__name__
         check_url(f"{name}.url", url, allow_http=allow_http)
@@ -98,6 +102,7 @@ class JWKS:
         self._etag: str | None = None
         self._processes = {os.getpid(): _Process()}
         self._logged_at: float | None = None
+        self._listeners = Listeners(listeners, option=f"{name}.listeners")
 
     has_secret = False
 
@@ -145,6 +150,7 @@ class JWKS:
         if flight is not None:
             self._launch(process, flight)
         if self._machine.state(now) is State.STALE:
+            self._listeners(KeysNoticed(self.url, "stale_served"))
             self._log_stale(now)
         return lease
 
@@ -158,6 +164,10 @@ class JWKS:
         with process.lock:
             in_vain = lease is not None and kid is not None and self._machine.known_missing(kid, now)
             wanted = not in_vain and (process.flight is not None or self._may_start(kid, now))
+        if lease is not None:
+            self._listeners(KeysNoticed(self.url, "unknown_kid"))
+            if not wanted:
+                self._listeners(KeysNoticed(self.url, "refetch_suppressed"))
         return (lambda: self._seek(kid)) if wanted else None
 
     def retry_after(self) -> float:
@@ -215,6 +225,7 @@ class JWKS:
     def _fly(self, process: _Process, flight: threading.Event, kid: str | None) -> None:
         fetched: tuple[KeySet, float | None] | None = None
         problem: str | None = None
+        started = SYSTEM.monotonic()
         try:
             fetched = self._fetch_keys()
         except (FetchFailed, UnusableKey) as error:
@@ -222,6 +233,7 @@ class JWKS:
         except Exception as error:  # noqa: BLE001 - logged in full; whoever waits must be told that the fetch has ended
             problem = f"{type(error).__name__} while fetching keys"
             _LOG.exception("fetching keys from %s failed in an unforeseen way", self.url)
+        self._listeners(KeysFetched(self.url, SYSTEM.monotonic() - started, problem))
         self._land(process, flight, fetched, problem, kid)
 
     def _land(

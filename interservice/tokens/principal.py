@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .binding import certificate_of
 from .frozen import freeze
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Principal:
         claims: Every claim, unchangeable.
         expires_at: Seconds since the epoch; inf for a token without `exp`.
         token_id: The token's `jti`.
+        certificate: The thumbprint of the client certificate that the token is bound to (RFC 8705), or None. Whoever takes the
+            token must see that it was shown, as `JWTAuth` and `Verifier.verify` do.
     """
 
     subject: str | None
@@ -49,13 +52,18 @@ class Principal:
     claims: Mapping[str, Any]
     expires_at: float
     token_id: str | None
+    certificate: str | None = None
 
     def __repr__(self) -> str:
         return f"<Principal {self.subject!r} of {self.issuer!r} client={self.client_id!r}>"
 
 
 def principal_of(claims: Mapping[str, Any], audiences: Iterable[str] = ()) -> Principal:
-    """The principal that checked claims describe; `audiences` says which of Keycloak's `resource_access` roles are ours."""
+    """The principal that checked claims describe; `audiences` says which of Keycloak's `resource_access` roles are ours.
+
+    Raises:
+        InvalidToken: The claims are bound (`cnf`) to what nobody here can check.
+    """
     return Principal(
         claims.get("sub"),
         claims["iss"],
@@ -65,6 +73,7 @@ def principal_of(claims: Mapping[str, Any], audiences: Iterable[str] = ()) -> Pr
         freeze(claims),
         float(claims.get("exp", math.inf)),
         claims.get("jti"),
+        certificate_of(claims) if "cnf" in claims else None,
     )
 
 

@@ -40,9 +40,13 @@ class Reason(StrEnum):
     MISSING_CLAIM = "missing_claim"
     #: A claim has the wrong type.
     CLAIM = "claim"
-    #: Bound to a key or certificate (`cnf`) that this service cannot check.
+    #: Bound (`cnf`) to a certificate that was not shown, or to something that cannot be checked.
     BINDING = "binding"
     #: No usable key of the issuer fits the key id and the algorithm.
     UNKNOWN_KEY = "unknown_key"
     #: The signature was not made with the issuer's key.
     SIGNATURE = "signature"
+    #: Its issuer says that it is not, or no longer, to be believed (RFC 7662).
+    INACTIVE = "inactive"
+    #: On the list of what was revoked.
+    REVOKED = "revoked"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from interservice.errors import InvalidToken
 
+from .binding import possessed
 from .principal import Principal
 
 if TYPE_CHECKING:
@@ -26,11 +27,31 @@ if TYPE_CHECKING:
 _MAX_KEPT_BYTES = 4096
 
 
-class Unproven:
-    """A token whose form and claims are as they should be, and whose signature has not been checked. Belongs to one request.
+class Pending:
+    """A token of which something is left to do. Belongs to one request.
 
-    `work()` gives the blocking work that should come first, or None; `judge()` then decides without I/O.
+    `work()` gives the blocking work that should come first, or None; `judge()` then decides without I/O. Whether the certificate
+    that the token may be bound to was shown is for the one who asks to check: see `possessed`.
     """
+
+    __slots__ = ()
+
+    def work(self) -> Callable[[], object] | None:
+        """Blocking work that should come before `judge`, or None."""
+        raise NotImplementedError
+
+    def judge(self) -> Principal:
+        """The principal.
+
+        Raises:
+            InvalidToken: It must not be believed.
+            Unavailable: That cannot be told now.
+        """
+        raise NotImplementedError
+
+
+class Unproven(Pending):
+    """A token whose form and claims are as they should be, and whose signature has not been checked."""
 
     __slots__ = ("_digest", "_expired", "_kept", "_parsed", "_verifier")
 
@@ -44,8 +65,12 @@ class Unproven:
         self._expired = expired
 
     def work(self) -> Callable[[], object] | None:
-        """Blocking work that may bring the key, or None. Nothing is fetched for a token that has expired."""
-        return None if self._expired else self._verifier.keys.work(self._parsed.kid, self._parsed.algorithm)
+        """Blocking work that may bring the key or the list of revocations. Nothing is fetched for a token that has expired."""
+        if self._expired:
+            return None
+        fetching = self._verifier.keys.work(self._parsed.kid, self._parsed.algorithm)
+        revocations = self._verifier.revocations
+        return fetching if revocations is None else _both(fetching, revocations.work())
 
     def judge(self) -> Principal:
         """The principal, once the signature is proven.
@@ -53,15 +78,19 @@ class Unproven:
         Raises:
             InvalidToken: No key of the issuer made the signature, or the token has expired.
             KeysUnavailable: The issuer's keys cannot be had now.
+            RevocationsUnavailable: The list of what was revoked cannot.
         """
         verified = self._verifier.judge(self._parsed, expired=self._expired)
         if self._digest is not None:
             self._kept.keep(self._digest, verified)
+        if self._verifier.revocations is not None:
+            self._verifier.revocations.check(verified.principal)
         return verified.principal
 
 
-#: What looking at a token gives: who it speaks for, why it is refused, or what is left to do.
-Sighting: TypeAlias = Principal | InvalidToken | Unproven
+#: What looking at a token gives: who it speaks for (if its sender has shown the certificate it may be bound to), why it is
+#: refused, or what is left to do.
+Sighting: TypeAlias = Principal | InvalidToken | Pending
 
 
 @dataclass(slots=True, eq=False)
@@ -84,9 +113,11 @@ class Verified:
     end: float
 
     def holds(self) -> bool:
-        """Whether it is still to be believed: within its time, and its key still in use."""
+        """Whether it is still to be believed: within its time, not revoked, and its key still in use."""
         verifier = self.verifier
         if not self.start <= verifier.clock.time() < self.end:
+            return False
+        if verifier.revocations is not None and not verifier.revocations.clears(self.principal):
             return False
         keys, lease = verifier.keys, self.lease
         if lease is keys.lease and keys.clock.monotonic() < lease.until:
@@ -98,6 +129,12 @@ class Verified:
         return True
 
 
+def _both(*works: Callable[[], object] | None) -> Callable[[], object] | None:
+    """All the work there is, one after the other."""
+    wanted = [work for work in works if work is not None]
+    return (lambda: [work() for work in wanted]) if wanted else None
+
+
 def fingerprint(token: str) -> bytes | None:
     """The whole token's hash, under which its verification is kept; None for what is never kept."""
     if type(token) is not str or len(token) > _MAX_KEPT_BYTES or not token.isascii():
@@ -105,16 +142,29 @@ def fingerprint(token: str) -> bytes | None:
     return sha256(token.encode()).digest()
 
 
-def conclude(sighting: Sighting, *, wait: bool) -> Principal:
+def work_of(sighting: Sighting) -> Callable[[], object] | None:
+    """The blocking work that a sighting wants, or None."""
+    return sighting.work() if isinstance(sighting, Pending) else None
+
+
+def conclude(sighting: Sighting, *, wait: bool, certificate: str | None = None) -> Principal:
     """The principal that a sighting comes to, having done the blocking work it wants when `wait`.
+
+    Args:
+        sighting: What looking at the token gave.
+        wait: Whether blocking work may be done.
+        certificate: The thumbprint of the client certificate that the token's sender has shown, or None.
 
     Raises:
         InvalidToken, KeysUnavailable: As `Verifier.verify`.
     """
-    if isinstance(sighting, Principal):
-        return sighting
     if isinstance(sighting, InvalidToken):
         raise sighting
-    if wait and (work := sighting.work()) is not None:
-        work()
-    return sighting.judge()
+    if isinstance(sighting, Principal):
+        principal = sighting
+    else:
+        if wait and (work := sighting.work()) is not None:
+            work()
+        principal = sighting.judge()
+    possessed(principal.certificate, certificate)
+    return principal

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from interservice.clock import SYSTEM
 from interservice.errors import ConfigurationError, InvalidToken, KeysUnavailable
-from interservice.options import number, one_of, strings, text
+from interservice.options import check, number, one_of, strings, text
 
 from .algorithms import DEFAULT_ALGORITHMS, Algorithm, allowed
 from .cache import RecentlyUsed
@@ -19,15 +19,17 @@ from .discovery import Discovery
 from .parser import Header, Parsed, parse
 from .principal import Principal, principal_of
 from .reason import Reason
-from .sighting import Sighting, Unproven, Verified, conclude, fingerprint
+from .sighting import Sighting, Unproven, Verified, conclude, fingerprint, work_of
 from .static import StaticKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from interservice.clock import Clock
+    from interservice.events import Listener
 
     from .jwk import Key
+    from .revocations import Revocations
     from .source import KeySource, Lease
 
 #: Seconds for which what was verified is believed at most.
@@ -57,6 +59,8 @@ class Verifier:
         max_lifetime: Seconds for which a token may be made to live (exp - iat); None for any time.
         max_age: Seconds after its `iat` at which a token is too old, whatever its `exp`; None for never.
         reject_id_tokens: Whether a token with `nonce`, `at_hash` or `c_hash` and without the type of an access token is refused.
+        revocations: Tokens that are no longer believed, asked on every request; None for none.
+        listeners: Are told what becomes of the keys, where those are found through the issuer's metadata.
         clock: Where the time comes from.
 
     Raises:
@@ -78,6 +82,8 @@ class Verifier:
         max_lifetime: float | None = None,
         max_age: float | None = None,
         reject_id_tokens: bool = True,
+        revocations: Revocations | None = None,
+        listeners: Iterable[Listener] = (),
         clock: Clock = SYSTEM,
     ) -> None:
         self.issuers = _names("Verifier.issuer", issuer)
@@ -88,7 +94,11 @@ class Verifier:
         self.max_token_bytes = max_token_bytes
         self.cache_size = cache_size
         self.clock = clock
-        self.keys = self._discovered() if keys is None else _source(keys)
+        check(revocations is None or hasattr(revocations, "clears"), "Verifier.revocations", "a Revocations", revocations)
+        self.revocations = revocations
+        if keys is not None and listeners:
+            raise ConfigurationError("Verifier.listeners goes without Verifier.keys: the keys have listeners of their own")
+        self.keys = self._discovered(listeners) if keys is None else _source(keys)
         self._algorithms = _algorithms(self.keys, algorithms)
         required = (*strings("Verifier.require", require), *(RFC9068_CLAIMS if profile else ()))
         self._expected = Expectations(
@@ -105,26 +115,31 @@ class Verifier:
         self._headers: RecentlyUsed[Header] = RecentlyUsed(MAX_HEADERS)
 
     def warm(self) -> bool:
-        """Have the keys at hand, as at start-up, waiting as long as a request would; whether they are. Never raises."""
-        return self.keys.warm()
+        """Have at hand what requests need, keys and revocations, waiting as long as one would; whether it is. Never raises."""
+        return self.keys.warm() & (self.revocations is None or self.revocations.warm())
 
-    def verify(self, token: str) -> Principal:
+    def verify(self, token: str, *, certificate: str | None = None) -> Principal:
         """Who the token speaks for. May wait for keys to be fetched.
+
+        Args:
+            token: As it came.
+            certificate: The thumbprint (RFC 8705) of the client certificate that its sender has shown. A token that is bound to
+                a certificate is refused without it.
 
         Raises:
             InvalidToken: It must not be believed; `.reason` says why, from the closed set `Reason`.
             KeysUnavailable: The issuer's keys cannot be had now.
+            RevocationsUnavailable: The list of what was revoked cannot.
         """
-        return conclude(self.look(token), wait=True)
+        return conclude(self.look(token), wait=True, certificate=certificate)
 
     def wants(self, token: str) -> Callable[[], object] | None:
         """Blocking work that should come before `check`, such as fetching keys; None when there is none, as nearly always."""
-        sighting = self.look(token)
-        return sighting.work() if isinstance(sighting, Unproven) else None
+        return work_of(self.look(token))
 
-    def check(self, token: str) -> Principal:
+    def check(self, token: str, *, certificate: str | None = None) -> Principal:
         """As `verify`, without I/O: with the keys that are here."""
-        return conclude(self.look(token), wait=False)
+        return conclude(self.look(token), wait=False, certificate=certificate)
 
     def look(self, token: str) -> Sighting:
         """What can be said of a token at once, without raising or blocking: the one look at it that a request needs."""
@@ -177,12 +192,12 @@ class Verifier:
                 return key
         raise InvalidToken(Reason.SIGNATURE)
 
-    def _discovered(self) -> KeySource:
+    def _discovered(self, listeners: Iterable[Listener]) -> KeySource:
         if len(self.issuers) != 1:
             raise ConfigurationError(
                 "Verifier.keys must be given for several issuers; or use Issuers(Verifier(...), Verifier(...))"
             )
-        return Discovery(self.issuers[0], clock=self.clock)
+        return Discovery(self.issuers[0], clock=self.clock, listeners=listeners)
 
     def __repr__(self) -> str:
         return f"<Verifier issuer={self.issuers!r} audience={self.audiences!r}>"

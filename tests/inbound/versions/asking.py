@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from interservice.clock import Clock
-    from interservice.inbound.versions import Versions
+    from interservice.inbound.versions import Versions, VersionSets
 
 
 class Headers:
@@ -52,7 +52,7 @@ class Answer(NamedTuple):
 
 
 def ask(
-    policy: Versions,
+    policy: Versions | VersionSets,
     path: str = "/",
     *,
     method: str = "GET",

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from interservice.inbound.versions import MediaTypeVersion, Versions
 from interservice.inbound.versions.accept import MAX_CHARACTERS, MediaRange, parse_accept, parse_media_type
+
+from .asking import ask
 
 
 @pytest.mark.parametrize(
@@ -54,3 +57,30 @@ def test_malformed_content_types_are_none(text: str) -> None:
 
 def test_q_is_a_plain_parameter_of_a_content_type() -> None:
     assert parse_media_type("a/b;q=7") == MediaRange("a", "b", (("q", "7"),))
+
+
+@pytest.mark.parametrize(
+    ("sent", "plain"),
+    [
+        ("application/json; version=2", "application/json"),
+        ('application/json;version="2";x="a \\"b";q=0.50, b/c ;q=0.1', 'application/json;x="a \\"b";q=0.5, b/c ;q=0.1'),
+        ("application/vnd.acme.v2+json;q=0.3", "application/json;q=0.3"),
+        ("application/vnd.acme.video+json", "application/vnd.acme.video+json"),
+        ('*/*;version=1, , text/*;a="x,y"', '*/*, text/*;a="x,y"'),
+        ("bogus, application/json;version=1", "bogus, application/json"),
+        ("text/html;version=1", "text/html;version=1"),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_accept_without_versions(sent: str, plain: str) -> None:
+    reader = MediaTypeVersion("version", template="application/vnd.acme.v{version}+json")
+    assert reader.without_versions(sent) == plain
+    assert reader.without_versions(sent) == plain
+
+
+def test_accept_without_versions_says_none() -> None:
+    policy = Versions(["1", "2"], rewrite_accept=True)
+    exchange = ask(policy, "/", headers=[("Accept", "application/json;version=2")]).exchange
+    assert (str(exchange.version), exchange.rewritten) == ("2", {"accept": "application/json"})
+    assert ask(policy, "/v1", headers=[("Accept", "application/json")]).exchange.rewritten is None
+    assert ask(policy, "/v1").exchange.rewritten is None
