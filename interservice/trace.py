@@ -74,11 +74,16 @@ def parse_traceparent(value: str) -> tuple[str, str, int] | None:
 
 
 def parse_tracestate(value: str) -> str:
-    """The list as it is sent on; "" when any part breaks the grammar (section 2.3: at most 32 members, no key twice)."""
+    """The list as it is sent on; "" when any part breaks the grammar or it has more than 32 members (section 2.3).
+
+    Of a key that comes again the first stays: duplicates may be discarded ("Mutating the tracestate Field").
+    """
     if not value:
         return ""
     members = [member for part in value.split(",") if (member := part.strip(" \t"))]
-    keys = {member.partition("=")[0] for member in members}
-    if len(members) > _MAX_MEMBERS or len(keys) != len(members) or not all(map(_MEMBER.fullmatch, members)):
+    if len(members) > _MAX_MEMBERS or not all(map(_MEMBER.fullmatch, members)):
         return ""
-    return ",".join(members)
+    first: dict[str, str] = {}
+    for member in members:
+        first.setdefault(member.partition("=")[0], member)
+    return ",".join(first.values())

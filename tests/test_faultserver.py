@@ -14,13 +14,13 @@ from interservice.faultserver import FaultServer, Reply
 def ask(server: FaultServer, request: bytes = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n") -> bytes:
     """Everything that comes back until the connection ends; an RST ends it with b"RST"."""
     with socket.create_connection(("127.0.0.1", server.port), timeout=10.0) as sock:
-        sock.sendall(request)
-        sock.shutdown(socket.SHUT_WR)
         received = b""
         try:
+            sock.sendall(request)
+            sock.shutdown(socket.SHUT_WR)
             while data := sock.recv(65536):
                 received += data
-        except ConnectionResetError:
+        except OSError:  # the reset may come as early as the request is written
             return received + b"RST"
         return received
 

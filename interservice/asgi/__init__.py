@@ -9,5 +9,6 @@ from __future__ import annotations
 from interservice.dispatch import ASGIVersions as VersionDispatcher
 
 from .middleware import Middleware
+from .migrations import Migrations
 
-__all__ = ["Middleware", "VersionDispatcher"]
+__all__ = ["Middleware", "Migrations", "VersionDispatcher"]

@@ -1,13 +1,14 @@
 """One HTTP exchange over ASGI: heads amended, bytes counted, the end seen at the last message and not at the return.
 
-Ends: the last `http.response.body`, a `pathsend`, or the last trailers where trailers were announced. Unknown messages pass
-through.
+Ends: the last `http.response.body`, a `pathsend` or the last `zerocopysend`, or the last trailers where trailers were announced.
+Unknown messages pass through.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from interservice import handled
 from interservice.http import Head
 
 from .route import route
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from .middleware import Message, Receive, Scope, Send
 
 _SERVER_ERROR = 500
+#: A file that the server sends by itself: the whole of it, or a part.
+_FILES = ("http.response.pathsend", "http.response.zerocopysend")
 
 
 class HTTP:
@@ -35,6 +38,7 @@ class HTTP:
         self._send = send
         self._trailers = False
         self._replaced = False
+        self._head: Head | None = None
         #: When the last byte went out, on the gate's clock.
         self._ended: float | None = None
 
@@ -56,7 +60,9 @@ class HTTP:
             await self._body(message)
         else:
             await self._pass(message)
-            if kind == "http.response.pathsend" or (kind == "http.response.trailers" and not message.get("more_trailers", False)):
+            if kind in _FILES:
+                self._file(message)
+            elif kind == "http.response.trailers" and not message.get("more_trailers", False):
                 self._complete()
 
     async def refuse(self, reply: Reply) -> None:
@@ -71,20 +77,24 @@ class HTTP:
             # The application returned, but its response is not whole: either nobody was there any more, or it is a fault of
             # the application.
             outcome = "client_disconnect" if self.disconnected else "aborted"
+        if self.exchange.route is None:
+            self.exchange.route = route(self._scope)
         self.gate.finish(self.exchange, outcome, error, ended=self._ended)
 
     async def _start(self, message: Message) -> None:
         exchange = self.exchange
         status = message["status"]
-        if exchange.refusal is not None and status >= _SERVER_ERROR:  # a handler refused, and the framework knew no better
+        exchange.route = route(self._scope)
+        refusal = (exchange.refusal or handled.refusal()) if status >= _SERVER_ERROR else None
+        if refusal is not None:  # a handler refused, and the framework knew no better
             self._replaced = True
-            await self.refuse(self.gate.refuse(exchange, exchange.refusal))
+            await self.refuse(self.gate.refuse(exchange, refusal))
             return
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.get("headers") or ()]
         head = Head(status, headers)
-        exchange.route = route(self._scope)
         self.gate.respond(exchange, head)
         self._trailers = bool(message.get("trailers", False))
+        self._head = head
         await self._pass({**message, "status": head.status, "headers": encoded(head.headers)})
         self.started = True
 
@@ -96,6 +106,15 @@ class HTTP:
         await self._pass(message)
         if exchange.request.method != "HEAD":
             exchange.bytes_sent += len(body)
+        if not message.get("more_body", False) and not self._trailers:
+            self._complete()
+
+    def _file(self, message: Message) -> None:
+        """Note a file that the server sends: as many bytes as the message, or else the head, says."""
+        exchange = self.exchange
+        if exchange.request.method != "HEAD":
+            length = (self._head and self._head.get("Content-Length")) or ""
+            exchange.bytes_sent += message.get("count") or (int(length) if length.isdecimal() else 0)
         if not message.get("more_body", False) and not self._trailers:
             self._complete()
 

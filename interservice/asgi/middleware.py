@@ -19,7 +19,7 @@ from .request import scope_request
 from .websocket import WebSocket
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 
     from interservice.exchange import Exchange
 
@@ -32,14 +32,15 @@ if TYPE_CHECKING:
 
 EXCHANGE = "interservice.exchange"
 GATE = "interservice.gate"
+_SHUT_DOWN = ("lifespan.shutdown.complete", "lifespan.shutdown.failed")
 
 
 class Middleware:
     """An ASGI application that puts a gate in front of another one.
 
     The exchange is at `scope["interservice.exchange"]`, `scope["state"]["interservice"]` (Starlette's
-    `request.state.interservice`) and
-    `current()`. Lifespan and unknown scopes pass untouched. Mounted twice with the same gate, the inner one does nothing.
+    `request.state.interservice`) and `current()`. Lifespan and unknown scopes pass; listeners are flushed at the end of the
+    first. Mounted twice with the same gate, the inner one does nothing.
 
     Args:
         app: The application to protect.
@@ -59,6 +60,9 @@ class Middleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection scope (ASGI 3)."""
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, self._flushing(send))
+            return
         if scope["type"] not in ("http", "websocket") or scope.get(GATE) is self.gate:
             await self.app(scope, receive, send)
             return
@@ -72,6 +76,16 @@ class Middleware:
         finally:
             enter(before)
 
+    def _flushing(self, send: Send) -> Send:
+        """Flush the listeners before the server is told that the application has shut down: some servers end by a signal then."""
+
+        async def sending(message: Message) -> None:
+            if message["type"] in _SHUT_DOWN:
+                await sync_to_async(self.gate.flush, thread_sensitive=False)()
+            await send(message)
+
+        return sending
+
     async def _serve(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         """Admit, run the application, and see that the exchange ends whatever happens."""
         kind = HTTP if scope["type"] == "http" else WebSocket
@@ -79,6 +93,8 @@ class Middleware:
         try:
             await self._admit_and_run(scope, exchange, channel)
         except Rejection as rejection:
+            if exchange.finished and exchange.refusal is rejection:
+                return  # Starlette raises once more what has been answered in place of its 500
             if channel.started:
                 channel.finish(error=rejection)
                 raise
@@ -101,13 +117,21 @@ class Middleware:
         if reply is not None:
             await channel.refuse(reply)
             return
-        if exchange.mount == exchange.request.mount:
+        if exchange.mount == exchange.request.mount and exchange.rewritten is None:
             await self.app(scope, channel.receive, channel.send)
             return
         # ASGI: `path` stays whole, frameworks take root_path off it themselves. Put back, for the scope is the server's.
-        root_path = scope.get("root_path", "")
+        root_path, fields = scope.get("root_path", ""), scope.get("headers")
         scope["root_path"] = exchange.mount
+        if exchange.rewritten is not None:
+            scope["headers"] = _rewritten(fields or (), exchange.rewritten)
         try:
             await self.app(scope, channel.receive, channel.send)
         finally:
-            scope["root_path"] = root_path
+            scope["root_path"], scope["headers"] = root_path, fields
+
+
+def _rewritten(fields: Iterable[tuple[bytes, bytes]], values: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Header pairs with one field of each given name in place of any that were sent."""
+    given = {name.encode("latin-1"): value.encode("latin-1") for name, value in values.items()}
+    return [*(pair for pair in fields if pair[0].lower() not in given), *given.items()]

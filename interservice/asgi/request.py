@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from interservice.http import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, MutableMapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 
 
 class ScopeHeaders:
@@ -57,7 +57,14 @@ def scope_request(scope: MutableMapping[str, Any]) -> Request:
         (server[0], _port(server[1])) if server else None,
         scope.get("http_version") or "1.1",
         kind,
+        certificate_reader(scope),
     )
+
+
+def certificate_reader(scope: Mapping[str, Any]) -> Callable[[], str | None] | None:
+    """Gives the client's certificate (ASGI's TLS extension: PEM, the client's first), where the server has the extension."""
+    tls = (scope.get("extensions") or {}).get("tls")
+    return None if tls is None else lambda: next(iter(tls.get("client_cert_chain") or ()), None)
 
 
 def below(path: str, mount: str) -> str:

@@ -14,9 +14,12 @@ def route(scope: Scope) -> str | None:
     Of a mounted application Starlette tells only the inner template, and the prefix as it was in the URL: its values are put
     back into names.
     """
-    path = getattr(scope.get("route"), "path", None)
+    matched = scope.get("route")
+    path = getattr(matched, "path", None)
     if not isinstance(path, str):
         return None
+    if not hasattr(matched, "endpoint"):  # a mounted application that has no routes of its own: all there is is the prefix
+        path = ""
     exchange = scope["interservice.exchange"]
     prefix = (scope.get("root_path") or "").removeprefix(exchange.mount)
     names = {str(value): "{" + name + "}" for name, value in (scope.get("path_params") or {}).items()}

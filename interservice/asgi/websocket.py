@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from interservice.http import Head
 
 from .http import encoded
+from .route import route
 
 if TYPE_CHECKING:
     from interservice.exchange import Exchange
@@ -92,6 +93,7 @@ class WebSocket:
 
     def _amended(self, message: Message, status: int) -> list[tuple[bytes, bytes]]:
         head = Head(status, [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.get("headers") or ()])
+        self.exchange.route = route(self._scope)
         self.gate.respond(self.exchange, head)
         return encoded(head.headers)
 

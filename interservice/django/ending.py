@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from interservice import handled
 from interservice.exchange import enter
 
 if TYPE_CHECKING:
@@ -89,14 +90,15 @@ def follow(gate: Gate, exchange: Exchange, request: HttpRequest, response: HttpR
     closing = response.close
 
     def close() -> None:
+        broken = handled.broken_connection()
         try:
             closing()
         finally:
             if response.status_code < _SERVER_ERROR:
                 exchange.error = None  # another middleware made an answer of the view's exception
             if stream is None:
-                exchange.bytes_sent = _length(exchange, response)
-                gate.finish(exchange)
+                exchange.bytes_sent = 0 if broken else _length(exchange, response)
+                gate.finish(exchange, "client_disconnect" if broken else None)
             else:
                 stream.finish()
 

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 class Middleware:
     """Put the gate of INTERSERVICE_GATE in front of a Django project; `request.exchange` is the exchange.
 
+    `request.api_version` is `request.exchange.version`.
+
     Raises:
         ImproperlyConfigured: At start, when the setting does not lead to a Gate.
     """
@@ -55,6 +57,7 @@ class Middleware:
         outer = self._outer_exchange(request)
         if outer is not None:
             request.exchange = outer  # type: ignore[attr-defined]
+            request.api_version = outer.version  # type: ignore[attr-defined]
             return self.get_response(request)  # type: ignore[no-any-return]
         return self._answer_async(request) if self._is_async else self._answer(request)
 
@@ -63,7 +66,7 @@ class Middleware:
         exchange: Exchange = request.exchange  # type: ignore[attr-defined]
         if isinstance(exception, Rejection):
             exchange.refusal = exception
-            return _response(problem(exception, exchange.request_id))
+            return plain_response(problem(exception, exchange.request_id))
         exchange.error = exception
         return None
 
@@ -75,8 +78,8 @@ class Middleware:
                 work()
             reply = self.gate.admit(exchange)
             if reply is not None:
-                return self._follow(request, exchange, _response(reply))
-            with _mounted(request, exchange):
+                return self._follow(request, exchange, plain_response(reply))
+            with _shown(request, exchange):
                 response = self.get_response(request)
             return self._follow(request, exchange, self._amend(request, exchange, response))
         except BaseException as error:
@@ -93,8 +96,8 @@ class Middleware:
                 await sync_to_async(work, thread_sensitive=False)()
             reply = self.gate.admit(exchange)
             if reply is not None:
-                return self._follow(request, exchange, _response(reply))
-            with _mounted(request, exchange):
+                return self._follow(request, exchange, plain_response(reply))
+            with _shown(request, exchange):
                 response = await self.get_response(request)
             return self._follow(request, exchange, self._amend(request, exchange, response))
         except BaseException as error:
@@ -142,11 +145,18 @@ class Middleware:
 
 
 @contextmanager
-def _mounted(request: HttpRequest, exchange: Exchange) -> Iterator[None]:
-    """Show Django the prefix that a policy has taken off the path as its script name, so that reversed URLs keep it."""
+def _shown(request: HttpRequest, exchange: Exchange) -> Iterator[None]:
+    """Show Django what policies found out: the version, fields with other values, and the prefix that one took off the path."""
+    request.api_version = exchange.version  # type: ignore[attr-defined]
+    if exchange.rewritten is not None:
+        for name, value in exchange.rewritten.items():
+            request.META["HTTP_" + name.upper().replace("-", "_")] = value
+        for cached in ("headers", "accepted_types", "accepted_types_by_precedence"):
+            vars(request).pop(cached, None)
     if exchange.mount == exchange.request.mount:
         yield
         return
+    # As its script name, so that reversed URLs keep it.
     prefix = get_script_prefix()
     request.path_info = exchange.path
     request.META["PATH_INFO"] = encoded(exchange.path)
@@ -158,7 +168,8 @@ def _mounted(request: HttpRequest, exchange: Exchange) -> Iterator[None]:
         set_script_prefix(prefix)
 
 
-def _response(reply: Reply) -> HttpResponse:
+def plain_response(reply: Reply) -> HttpResponse:
+    """A policy's reply as Django has responses."""
     response = HttpResponse(reply.body, status=reply.status)
     for name, value in _joined(reply.headers).values():
         response.headers[name] = value

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from interservice.asgi.request import certificate_reader
 from interservice.http import Request
-from interservice.wsgi.request import EnvironHeaders, raw_path
+from interservice.wsgi.request import EnvironHeaders, peer_certificate, raw_path
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from django.http import HttpRequest
 
 
@@ -31,7 +35,12 @@ def django_request(request: HttpRequest) -> Request:
         meta.get("REMOTE_ADDR"),
         (str(meta.get("SERVER_NAME", "")), int(port) if port.isdecimal() else None),
         protocol,
+        peer_certificate=certificate_reader(scope) if scope is not None else _from_environ(meta, request.scheme),
     )
+
+
+def _from_environ(meta: dict[str, Any], scheme: str | None) -> Callable[[], bytes | str | None] | None:
+    return partial(peer_certificate, meta) if scheme == "https" else None
 
 
 def mount_of(request: HttpRequest) -> str:

@@ -145,6 +145,13 @@ class Gate:
                 Served(exchange, exchange.status, exchange.bytes_sent, seconds, exchange.first_byte, outcome, exchange.error)
             )
 
+    def flush(self) -> None:
+        """Have listeners that keep something back, such as `StatsD`, let go of it: the server ends. May block a second each."""
+        for listener in self.listeners:
+            flush = getattr(listener, "flush", None)
+            if callable(flush):
+                _give_back(flush)
+
     def _do(self, exchange: Exchange, work: Work) -> None:
         try:
             work()
@@ -195,7 +202,7 @@ def _steps(policies: Sequence[Policy]) -> Iterable[tuple[bool, Callable[[Exchang
                 yield name == "prepare", step
 
 
-def _give_back(callback: Callable[[], None]) -> None:
+def _give_back(callback: Callable[[], object]) -> None:
     try:
         callback()
     except Exception:  # noqa: BLE001 - the others must have their turn, and the request has been answered

@@ -1,4 +1,7 @@
-"""Trace and request id: taken over from a trusted caller, made here otherwise, and given back on every response."""
+"""Trace and request id: taken over from a trusted caller, made here otherwise, and given back on every response.
+
+A caller with a valid `traceparent` costs one look-up; the other formats are looked for only without one.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,30 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from interservice.errors import ConfigurationError
-from interservice.options import check, strings, text
-from interservice.trace import Trace, new_span_id, new_trace, parse_traceparent, parse_tracestate
+from interservice.options import check, one_of, strings, text
+from interservice.trace import Trace, new_trace
+from interservice.trace_formats import READERS
 
 from .policy import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from interservice.exchange import Exchange
-    from interservice.http import Head, Request
+    from interservice.http import Head, HeaderLookup
 
 #: Ids of clients end up in logs and headers: nothing that could forge a line, and not too long.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}", re.ASCII)
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
+
+
+_TRUST = ("always", "never", "authenticated")
+_RESPONSES = ("traceresponse", "server-timing")
+
+
+def _nothing(_: HeaderLookup) -> Trace | None:
+    """Reads no format."""
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,15 +43,25 @@ class Tracing(Policy):
     """Continue the caller's trace (W3C Trace Context level 2) and request id, or begin new ones; answer with the id.
 
     Attributes:
-        trust: Whose trace and id are believed: "always", "never", or the networks (CIDR) of trusted peers.
+        trust: Whose trace and id are believed: "always", "never", the networks (CIDR) of trusted peers, or "authenticated":
+            of requests whose sender a policy before this one has verified. The last goes behind `JWTAuth`; a
+            `Tracing(trust="never")` in front of it gives refusals their ids.
         request_id_header: Where the id is read and written. One that is not 1 to 128 of A-Z a-z 0-9 . _ - is replaced.
+        formats: What a trace is read from, the first that is there and valid: "w3c" (traceparent), "b3" (one header or
+            several), "xray" (X-Amzn-Trace-Id), "gcp" (X-Cloud-Trace-Context).
+        respond_with: Headers that tell the caller our span: "traceresponse" (a draft of Trace Context) and "server-timing", which
+            browsers show (`trace;desc=00-...`).
     """
 
     trust: str | Sequence[str] = "always"
     request_id_header: str = "X-Request-ID"
+    formats: Sequence[str] = ("w3c", "b3", "xray", "gcp")
+    respond_with: Sequence[str] = ()
     _networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = field(
         init=False, repr=False, compare=False, default=()
     )
+    _first: Callable[[HeaderLookup], Trace | None] = field(init=False, repr=False, compare=False, default=_nothing)
+    _others: tuple[Callable[[HeaderLookup], Trace | None], ...] = field(init=False, repr=False, compare=False, default=())
 
     def __post_init__(self) -> None:
         text("Tracing.request_id_header", self.request_id_header)
@@ -48,8 +71,15 @@ class Tracing(Policy):
             "a field name",
             self.request_id_header,
         )
+        for name in strings("Tracing.formats", self.formats):
+            one_of("Tracing.formats", name, tuple(READERS))
+        for name in strings("Tracing.respond_with", self.respond_with):
+            one_of("Tracing.respond_with", name, _RESPONSES)
+        first, *others = [READERS[name] for name in self.formats] or [_nothing]
+        object.__setattr__(self, "_first", first)
+        object.__setattr__(self, "_others", tuple(others))
         if isinstance(self.trust, str):
-            check(self.trust in ("always", "never"), "Tracing.trust", "'always', 'never' or a list of networks", self.trust)
+            check(self.trust in _TRUST, "Tracing.trust", "'always', 'never', 'authenticated' or a list of networks", self.trust)
             return
         try:
             networks = tuple(ipaddress.ip_network(network) for network in strings("Tracing.trust", self.trust))
@@ -59,10 +89,13 @@ class Tracing(Policy):
 
     def admit(self, exchange: Exchange) -> None:
         """Set `exchange.trace` and `exchange.request_id`."""
-        request = exchange.request
-        trusted = self._trusts(request)
-        exchange.trace = _continued(request) if trusted else new_trace()
-        given = request.headers.get(self.request_id_header.lower()) if trusted else None
+        headers = exchange.request.headers
+        trusted = self.trust == "always" or self._trusts(exchange)
+        if not trusted and exchange.trace is not None:
+            return  # a Tracing before this one has given it ids of our own
+        trace = self._first(headers) if trusted else None
+        exchange.trace = trace or (self._from_others(headers) if trusted else new_trace())
+        given = headers.get(self.request_id_header.lower()) if trusted else None
         usable = given is not None and _REQUEST_ID.fullmatch(given) is not None
         exchange.request_id = given if usable else f"{random.getrandbits(128):032x}"
 
@@ -70,25 +103,29 @@ class Tracing(Policy):
         """Say the request's id, on refusals and errors too."""
         if exchange.request_id is not None:
             head.set(self.request_id_header, exchange.request_id)
+        if self.respond_with and exchange.trace is not None:
+            ours = exchange.trace.traceparent
+            if "traceresponse" in self.respond_with:
+                head.set("traceresponse", ours)
+            if "server-timing" in self.respond_with:
+                head.add("Server-Timing", f"trace;desc={ours}")
 
-    def _trusts(self, request: Request) -> bool:
-        if self.trust == "always":
-            return True
-        if not self._networks or request.peer is None:
+    def _trusts(self, exchange: Exchange) -> bool:
+        if self.trust == "authenticated":
+            return exchange.principal is not None
+        peer = exchange.request.peer
+        if not self._networks or peer is None:
             return False
         try:
-            peer = ipaddress.ip_address(request.peer.partition("%")[0])
+            address = ipaddress.ip_address(peer.partition("%")[0])
         except ValueError:
             return False
-        peer = getattr(peer, "ipv4_mapped", None) or peer
-        return any(peer in network for network in self._networks)
+        address = getattr(address, "ipv4_mapped", None) or address
+        return any(address in network for network in self._networks)
 
-
-def _continued(request: Request) -> Trace:
-    """Our span below the caller's; a repeated or malformed traceparent restarts the trace (level 2, section 3.2)."""
-    given = request.headers.get("traceparent")
-    parsed = parse_traceparent(given) if given else None
-    if parsed is None:
+    def _from_others(self, headers: HeaderLookup) -> Trace:
+        for read in self._others:
+            trace = read(headers)
+            if trace is not None:
+                return trace
         return new_trace()
-    trace_id, parent_id, flags = parsed
-    return Trace(trace_id, new_span_id(), parent_id, flags, parse_tracestate(request.headers.get("tracestate") or ""))

@@ -8,5 +8,6 @@ from __future__ import annotations
 from interservice.dispatch import WSGIVersions as VersionDispatcher
 
 from .middleware import Middleware
+from .migrations import Migrations
 
-__all__ = ["Middleware", "VersionDispatcher"]
+__all__ = ["Middleware", "Migrations", "VersionDispatcher"]

@@ -9,6 +9,7 @@ from interservice.errors import ConfigurationError, Rejection
 from interservice.exchange import enter
 from interservice.inbound.gate import Gate
 
+from . import flask
 from .request import encoded, environ_request
 from .response import Response
 
@@ -44,6 +45,7 @@ class Middleware:
             raise ConfigurationError(f"Middleware.app must be a WSGI application, not {app!r}")
         self.app = app
         self.gate = gate
+        flask.listen()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request (PEP 3333)."""
@@ -81,4 +83,6 @@ class Middleware:
         if exchange.mount != exchange.request.mount:
             environ["SCRIPT_NAME"] = encoded(exchange.mount)
             environ["PATH_INFO"] = encoded(exchange.path)
+        if exchange.rewritten is not None:
+            environ.update(("HTTP_" + name.upper().replace("-", "_"), value) for name, value in exchange.rewritten.items())
         return response.body(response.context.run(self.app, environ, response.start))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from interservice.http import Request
@@ -67,7 +68,24 @@ def environ_request(environ: Mapping[str, Any]) -> Request:
         get("REMOTE_ADDR"),
         (get("SERVER_NAME", ""), int(port) if port.isdecimal() else None),
         get("SERVER_PROTOCOL", "HTTP/1.1").rpartition("/")[2],
+        peer_certificate=partial(peer_certificate, environ) if get("wsgi.url_scheme") == "https" else None,
     )
+
+
+def peer_certificate(environ: Mapping[str, Any]) -> bytes | str | None:
+    """The client's certificate as the server has it: PEM (mod_ssl, werkzeug), DER (uWSGI), or on its socket (gunicorn)."""
+    given = environ.get("SSL_CLIENT_CERT")
+    if given:
+        return str(given)
+    exported = environ.get("HTTPS_CC")
+    if isinstance(exported, str) and exported:
+        return exported.encode("latin-1", "replace")
+    ask = getattr(environ.get("gunicorn.socket"), "getpeercert", None)
+    try:
+        shown: bytes | None = ask(binary_form=True) if ask is not None else None
+    except (OSError, ValueError):  # the connection has gone, or its handshake was not finished
+        return None
+    return shown
 
 
 def decoded(path: str) -> str:

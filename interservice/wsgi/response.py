@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from interservice import handled
 from interservice.http import Head, Reply, phrase
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from interservice.inbound.gate import Gate
 
 _NO_BODY = frozenset({204, 304})
+_SERVER_ERROR = 500
 
 
 class Response:
@@ -45,11 +47,12 @@ class Response:
         """start_response as the application sees it; may come late, and again with `exc_info`."""
         exchange = self.exchange
         head = Head(int(status[:3]), list(headers))
-        if exchange.refusal is not None and head.status >= 500:  # noqa: PLR2004 - a handler refused, the framework knew no better
-            self.replacement = self.gate.refuse(exchange, exchange.refusal)
+        exchange.route = _route(self._environ)
+        refusal = (exchange.refusal or handled.refusal()) if head.status >= _SERVER_ERROR else None
+        if refusal is not None:  # a handler refused, and the framework knew no better
+            self.replacement = self.gate.refuse(exchange, refusal)
             head = Head(self.replacement.status, self.replacement.headers)
         else:
-            exchange.route = _route(self._environ)
             self.gate.respond(exchange, head)
         write = self._begin(head, status, exc_info)
         return lambda data: self._write(write, data)
@@ -99,19 +102,23 @@ class Response:
             write(data)
 
     def _file(self, result: Any) -> Iterable[bytes]:
-        """Leave a file wrapper as it is, for the server's sendfile; its `close` tells the end."""
+        """Leave a file wrapper as it is, for the server's sendfile; its `close` tells the end.
+
+        How much of a file went out before its connection broke is known to nobody; then no bytes are counted.
+        """
         inner: Callable[[], object] | None = getattr(result, "close", None)
         exchange = self.exchange
         length = self.head.get("Content-Length") if self.head else None
 
         def close() -> None:
+            broken = handled.broken_connection()
             try:
                 if inner is not None:
                     self.context.run(inner)
             finally:
-                if exchange.request.method != "HEAD" and length is not None and length.isdecimal():
+                if exchange.request.method != "HEAD" and length is not None and length.isdecimal() and not broken:
                     exchange.bytes_sent = int(length)
-                self.gate.finish(exchange)
+                self.gate.finish(exchange, "client_disconnect" if broken else None)
 
         try:
             result.close = close

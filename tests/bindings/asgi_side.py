@@ -11,7 +11,8 @@ from .script import Answer, Script
 def asgi_app(script: Script) -> Any:
     async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         root_path = scope.get("root_path", "")
-        parts = script.begin(root_path, scope["path"].removeprefix(root_path) or "/")
+        accept = dict(scope["headers"]).get(b"accept", b"").decode()
+        parts = script.begin(root_path, scope["path"].removeprefix(root_path) or "/", accept)
         headers = [(b"content-type", b"text/plain"), *((n.lower().encode(), v.encode()) for n, v in script.headers)]
         await send({"type": "http.response.start", "status": script.status, "headers": headers})
         if script.stream:

@@ -31,6 +31,8 @@ class Serving:
     clock: FakeClock
     recorder: Recorder
     ask: Callable[..., Answer]
+    #: What the server serves, where a test needs to be that server.
+    app: Any = None
 
     @property
     def served(self) -> Served:
@@ -65,6 +67,6 @@ def serve(binding: str) -> Iterator[Callable[..., Serving]]:
                 answer: Answer = side.ask(app, method, path, headers or {}, **options)
                 return answer
 
-            return Serving(binding, script, gate, clock, recorder, ask)
+            return Serving(binding, script, gate, clock, recorder, ask, app)
 
         yield start

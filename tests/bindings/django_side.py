@@ -33,7 +33,7 @@ _PLAYING: list[Script] = []
 
 def _respond(script: Script, request: HttpRequest, *, is_async: bool) -> Any:
     mount = request.path[: len(request.path) - len(request.path_info)] if request.path.endswith(request.path_info) else ""
-    parts = script.begin(request.META["SCRIPT_NAME"] or mount, request.path_info)
+    parts = script.begin(request.META["SCRIPT_NAME"] or mount, request.path_info, request.headers.get("Accept"))
     response: Any
     if script.stream:
         streamed = script.streamed()

@@ -30,9 +30,12 @@ class Script:
     calls: int = 0
     #: What the framework says of the path: mount point and path below it.
     seen: list[tuple[str, str]] = field(default_factory=list)
+    #: What the framework says of Accept.
+    accept: str | None = None
 
-    def begin(self, mount: str, path: str) -> list[bytes]:
+    def begin(self, mount: str, path: str, accept: str | None = None) -> list[bytes]:
         self.calls += 1
+        self.accept = accept
         self.seen.append((mount, path))
         body = self.before()
         return self.parts if body is None else [body]

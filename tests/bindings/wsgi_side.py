@@ -12,7 +12,7 @@ from .script import Answer, Script
 
 def wsgi_app(script: Script) -> Any:
     def app(environ: dict[str, Any], start_response: Any) -> Any:
-        parts = script.begin(environ["SCRIPT_NAME"], environ["PATH_INFO"])
+        parts = script.begin(environ["SCRIPT_NAME"], environ["PATH_INFO"], environ.get("HTTP_ACCEPT"))
         status = f"{script.status} {HTTPStatus(script.status).phrase}"
         headers = list(script.headers)
         if script.status not in (204, 304):
@@ -33,7 +33,9 @@ def ask(app: Any, method: str, path: str, headers: dict[str, str], *, leave_afte
         "wsgi.input": io.BytesIO(), "wsgi.errors": io.StringIO(), "wsgi.multithread": True, "wsgi.multiprocess": False,
         "wsgi.run_once": False,
     }  # fmt: skip
-    environ.update({"HTTP_" + name.upper().replace("-", "_"): value for name, value in headers.items()})
+    for name, value in headers.items():
+        key = name.upper().replace("-", "_")
+        environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value
     answer = Answer(None, [], b"")
 
     def start_response(status: str, response_headers: list[tuple[str, str]], exc_info: Any = None) -> Any:

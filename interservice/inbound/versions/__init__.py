@@ -3,9 +3,11 @@
 from .decide import Decision, Outcome, Rules, decide
 from .deprecation import Deprecation
 from .media import MediaTypeVersion
+from .migrations import Migration
 from .neutral import NEUTRAL
 from .policy import Versions
 from .readers import HeaderVersion, PathVersion, QueryVersion, Reader, Reading
+from .sets import VersionSets
 from .version import Number, Version, parse
 
 __all__ = [
@@ -14,6 +16,7 @@ __all__ = [
     "Deprecation",
     "HeaderVersion",
     "MediaTypeVersion",
+    "Migration",
     "Number",
     "Outcome",
     "PathVersion",
@@ -22,6 +25,7 @@ __all__ = [
     "Reading",
     "Rules",
     "Version",
+    "VersionSets",
     "Versions",
     "decide",
     "parse",

@@ -18,6 +18,8 @@ _QUOTED = r'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*
 _TYPE = re.compile(rf"[ \t]*({_WORD})/({_WORD})")
 _PARAMETER = re.compile(rf"[ \t]*;[ \t]*(?:({_WORD})(?:=({_WORD}|{_QUOTED}))?)?")
 _WEIGHT = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?", re.ASCII)
+_TOKEN = re.compile(_WORD)
+_SPECIAL = re.compile(r'["\\]')
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 #: A quoted string, closed or not; a run without quote and comma; or the comma itself.
 _PIECE = re.compile(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[^",]+|,', re.DOTALL)
@@ -48,10 +50,14 @@ class MediaRange(NamedTuple):
         """The values of a parameter, named in lower case."""
         return [value for key, value in self.parameters if key == name]
 
+    def __str__(self) -> str:
+        weight = "" if self.q == 1 else f";q={self.q:g}"
+        return f"{self.type}/{self.subtype}" + "".join(f";{key}={_written(value)}" for key, value in self.parameters) + weight
+
 
 def parse_accept(text: str) -> tuple[MediaRange, ...]:
     """The members of an Accept field that are well-formed, in the order sent."""
-    ranges = (_parse_range(member) for member in _members(text))
+    ranges = (_parse_range(member) for member in members(text))
     return tuple(found for found in ranges if found is not None)
 
 
@@ -61,21 +67,21 @@ def parse_media_type(text: str) -> MediaRange | None:
     return None if found is None or "*" in (found.type, found.subtype) else found
 
 
-def _members(text: str) -> list[str]:
+def members(text: str) -> list[str]:
     """The members of a list field, split at commas outside quoted strings; empty ones skipped (RFC 9110 section 5.6.1)."""
     whole = len(text) <= MAX_CHARACTERS
-    members = [""]
+    found = [""]
     for piece in _PIECE.findall(text[:MAX_CHARACTERS]):
         if piece == ",":
-            if members[-1].strip(" \t"):
-                if len(members) == MAX_MEMBERS:
-                    return members
-                members.append("")
+            if found[-1].strip(" \t"):
+                if len(found) == MAX_MEMBERS:
+                    return found
+                found.append("")
             else:
-                members[-1] = ""
+                found[-1] = ""
         else:
-            members[-1] += piece
-    return members if whole else members[:-1]
+            found[-1] += piece
+    return found if whole else found[:-1]
 
 
 def _parse_range(member: str, *, weighted: bool = True) -> MediaRange | None:
@@ -105,6 +111,11 @@ def _parse_range(member: str, *, weighted: bool = True) -> MediaRange | None:
     if member[position:].strip(" \t"):
         return None
     return MediaRange(type_, subtype, tuple(parameters), 1.0 if weight is None else weight)
+
+
+def _written(value: str) -> str:
+    """A parameter's value, quoted where it must be."""
+    return value if _TOKEN.fullmatch(value) else '"' + _SPECIAL.sub(r"\\\g<0>", value) + '"'
 
 
 def _unquoted(value: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from interservice.options import check, strings, text
 
-from .accept import MediaRange, parse_accept, parse_media_type
+from .accept import MediaRange, members, parse_accept, parse_media_type
 from .memo import MAX_KEY_CHARACTERS, Memo
 from .readers import Reading
 from .template import compile_template, looks_like_a_version
@@ -52,6 +52,7 @@ class MediaTypeVersion:
     _vendor: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
     _accepted: Memo[str, tuple[Reading, ...]] = field(init=False, repr=False, compare=False, default_factory=Memo)
     _sent: Memo[str, tuple[Reading, ...]] = field(init=False, repr=False, compare=False, default_factory=Memo)
+    _plain: Memo[str, str] = field(init=False, repr=False, compare=False, default_factory=Memo)
 
     def __post_init__(self) -> None:
         text("MediaTypeVersion.parameter", self.parameter, optional=self.template is not None)
@@ -91,6 +92,32 @@ class MediaTypeVersion:
             known = self._accepted.get(accept)
             readings += self._read_accept(accept) if known is None else known
         return readings
+
+    def without_versions(self, accept: str) -> str:
+        """An Accept field as it would be if versions did not exist: without the parameter, a vendor's type as its suffix.
+
+        Members that name no version stay as they were sent; what is beyond the caps of `parse_accept` goes.
+        """
+        known = self._plain.get(accept)
+        if known is not None:
+            return known
+        plain = ", ".join(self._without_version(member.strip(" \t")) for member in members(accept) if member.strip(" \t"))
+        return self._plain.keep(accept, plain) if len(accept) <= MAX_KEY_CHARACTERS else plain
+
+    def _without_version(self, member: str) -> str:
+        media = next(iter(parse_accept(member)), None)
+        if media is None or self._version_of(media) is None:
+            return member
+        suffix = media.subtype.rpartition("+")[2]
+        vendor = self._vendor is not None and self._vendor.fullmatch(f"{media.type}/{media.subtype}") is not None
+        name = (self.parameter or "").lower()
+        kept = MediaRange(
+            media.type,
+            suffix if vendor and "+" in media.subtype else media.subtype,
+            tuple((key, value) for key, value in media.parameters if key != name),
+            media.q,
+        )
+        return str(kept)
 
     def covers(self, media: MediaRange) -> bool:
         """Whether a type is one of ours, or a range covers one of ours."""

@@ -62,6 +62,8 @@ class Versions(Policy):
         on_equal_rank: What two supported versions of equal rank in Accept mean: "newest" (active one), or "reject": ambiguous.
         unsupported_status: The status of an unsupported version in a header or the query: 400, 404, 406 or 501.
         unspecified_status: The status of no version, 400 or 406; where the path is the only reader it is 404.
+        rewrite_accept: Whether the application sees Accept without versions ("application/json" for "application/json;
+            version=2"), as some are strict about parameters.
         advertise: Whether responses list the versions in api-supported-versions and api-deprecated-versions.
         warning: Whether deprecated versions' responses carry a Warning field (obsolete, but printed by Kubernetes' clients).
         debug: Whether responses say where the version was read, in a field named like the header reader's with "-Source".
@@ -85,6 +87,7 @@ class Versions(Policy):
     on_equal_rank: Literal["newest", "reject"] = "newest"
     unsupported_status: int = 400
     unspecified_status: int = 400
+    rewrite_accept: bool = False
     advertise: bool = True
     warning: bool = False
     debug: bool = False
@@ -93,6 +96,7 @@ class Versions(Policy):
     _echo: str | None = field(init=False, repr=False)
     _sunsets: tuple[float, ...] = field(init=False, repr=False)
     _tables: tuple[Table, ...] = field(init=False, repr=False)
+    _media: tuple[MediaTypeVersion, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         one_of("Versions.match", self.match, ("exact", "floor"))
@@ -114,6 +118,7 @@ class Versions(Policy):
             "readers": tuple(self.readers),
             "neutral": tuple(self.neutral),
             "_rules": rules,
+            "_media": tuple(reader for reader in rules.readers if isinstance(reader, MediaTypeVersion) and self.rewrite_accept),
             "_statuses": Statuses(path_only=path_only, unsupported=self.unsupported_status, unspecified=self.unspecified_status),
             "_echo": saying.echo,
             "_sunsets": tuple(sunsets),
@@ -140,6 +145,8 @@ class Versions(Policy):
             raise self._refusal(exchange, decision)
         if self.path == "strip":
             self._strip(exchange)
+        if self._media:
+            self._rewrite(exchange)
         if decision.known is not None and (self.latest or decision.known.deprecation is not None):
             self._note(exchange, decision, decision.known)
 
@@ -168,6 +175,17 @@ class Versions(Policy):
                 exchange.mount += prefix
                 exchange.path = rest
                 return
+
+    def _rewrite(self, exchange: Exchange) -> None:
+        """Have the application see an Accept that says nothing of versions."""
+        sent = exchange.request.headers.get("accept")
+        if sent is None:
+            return
+        plain = sent
+        for reader in self._media:
+            plain = reader.without_versions(plain)
+        if plain != sent:
+            exchange.rewritten = {**(exchange.rewritten or {}), "accept": plain}
 
     def _note(self, exchange: Exchange, decision: Decision, known: Known) -> None:
         """Put on the log line what an operator wants to count."""
