@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sphinx.util.nodes import make_refnode
+
+sys.path.insert(0, str(Path(__file__).parent))
+from tables import filled
 
 if TYPE_CHECKING:
     from docutils.nodes import Element
@@ -82,7 +87,12 @@ def _marked(line: str) -> str:
     return "".join(f"`{part}`" if place % 2 else part.replace("*", "\\*") for place, part in enumerate(parts))
 
 
+def _with_tables(app: Sphinx, docname: str, source: list[str]) -> None:
+    source[0] = filled(source[0])
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
     app.connect("autodoc-process-docstring", _as_written, priority=400)  # napoleon comes at 500
     app.connect("missing-reference", _documented_elsewhere)
+    app.connect("source-read", _with_tables)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from pythonjsonlogger.core import RESERVED_ATTRS
 
 from interservice.clock import SYSTEM
-from interservice.exchange import current
+from interservice.exchange import entered
 from interservice.options import check
 
 from .encode import JsonLines
@@ -81,7 +81,7 @@ class LogFormatter(JsonLines):
             message = str(self.plain.value(extra.pop("message", "")))
         else:
             message = _message(record)
-        return self.encode(self._records.logged(record, redact_text(message), extra, current()))
+        return self.encode(self._records.logged(record, redact_text(message), extra, entered()))
 
 
 def _message(record: logging.LogRecord) -> str:

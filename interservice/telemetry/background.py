@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 from collections import deque
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ class Background:
     """
 
     __slots__ = (
+        "_at_end",
         "_every",
         "_finish",
         "_name",
@@ -56,6 +58,7 @@ class Background:
         self._tickets: deque[threading.Event] = deque()
         self._stopping = False
         self._reported = False
+        self._at_end: Callable[[], object] | None = None
 
     @property
     def running(self) -> bool:
@@ -73,6 +76,7 @@ class Background:
                     self._stopping = True
                 else:
                     self._thread = thread
+                    self._at_end = _at_workers_end(self.stop)
 
     def wake(self) -> None:
         """Run now rather than at the end of the interval."""
@@ -96,6 +100,8 @@ class Background:
         if self.pid != os.getpid():
             return
         self._stopping = True
+        if self._at_end is not None:
+            self._at_end()
         self._wake.set()
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout)
@@ -120,3 +126,15 @@ class Background:
             if not self._reported:
                 self._reported = True
                 _LOG.exception("%s failed; further failures of it are not logged", self._name)
+
+
+def _at_workers_end(callback: Callable[[], object]) -> Callable[[], object] | None:
+    """Have `callback` called at the end of a process that multiprocessing made, such as Granian's workers; None for others.
+
+    Such processes run no atexit hooks. The result takes the call back.
+    """
+    process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
+    if process is None or util is None or process.parent_process() is None:
+        return None
+    cancel: Callable[[], object] = util.Finalize(None, callback, exitpriority=0).cancel
+    return cancel

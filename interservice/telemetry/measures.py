@@ -8,7 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from interservice.events import Attempted, Called, CircuitChanged, RetryBudgetExhausted, Served, Shed, TokenRefused
+from interservice.events import (
+    Attempted,
+    Called,
+    CircuitChanged,
+    Introspected,
+    KeysFetched,
+    KeysNoticed,
+    RetryBudgetExhausted,
+    RevocationsChanged,
+    Served,
+    Shed,
+    TokenRefused,
+    TokenVerified,
+)
 
 from .names import UNMATCHED
 
@@ -27,6 +40,12 @@ _DISCONNECTED = 499
 _NOT_STARTED = 500
 #: Keys whose series are remembered; then all are forgotten. Words and their limits are not.
 _REMEMBERED = 8192
+#: What a refusal's code says of authentication; invalid tokens are counted by their reason.
+_AUTH = {
+    "unauthenticated": "missing", "invalid_request": "malformed", "insufficient_scope": "forbidden", "forbidden": "forbidden",
+    "insufficient_user_authentication": "forbidden", "keys_unavailable": "unavailable",
+    "introspection_unavailable": "unavailable", "revocations_unavailable": "unavailable",
+}  # fmt: skip
 
 
 def served(event: Served) -> Sample:
@@ -43,6 +62,7 @@ def served(event: Served) -> Sample:
     return (
         Served, exchange.service, exchange.request.method, exchange.route, _NOT_STARTED if status is None else status, outcome,
         None if version is None else str(version), client, None if refusal is None else refusal.code,
+        exchange.principal is not None,
     ), seconds  # fmt: skip
 
 
@@ -53,6 +73,11 @@ _OTHERS: dict[type, Callable[[Any], Sample]] = {
     Shed: lambda e: ((Shed, e.service), 1.0),
     RetryBudgetExhausted: lambda e: ((RetryBudgetExhausted, e.service), 1.0),
     TokenRefused: lambda e: ((TokenRefused, e.service, e.reason), 1.0),
+    TokenVerified: lambda e: ((TokenVerified, e.service), e.seconds),
+    KeysFetched: lambda e: ((KeysFetched, "ok" if e.error is None else "fail"), e.seconds),
+    KeysNoticed: lambda e: ((KeysNoticed, e.what), 1.0),
+    Introspected: lambda e: ((Introspected, e.outcome), e.seconds),
+    RevocationsChanged: lambda e: ((RevocationsChanged, "available" if e.available else "unavailable"), 1.0),
 }
 
 
@@ -87,6 +112,11 @@ class Measures:
             Shed: self._counters("shed", "service"),
             RetryBudgetExhausted: self._counters("retry_budget_exhausted", "called"),
             TokenRefused: self._counters("token_refused", "service", "reason"),
+            TokenVerified: lambda service: Plan(timing=dialect.series("token_verified", {"service": service})),
+            KeysFetched: self._timed("keys_fetch", "keys_fetch_total"),
+            KeysNoticed: self._counters("keys_noticed", "what"),
+            Introspected: self._timed("introspect", "introspect_total"),
+            RevocationsChanged: self._counters("revocations", "state"),
             "c": lambda name, tags: Plan(total=dialect.own(name, tags)),
             "ms": lambda name, tags: Plan(timing=dialect.own(name, tags)),
             "g": lambda name, tags: Plan(gauge=dialect.own(name, tags)),
@@ -110,7 +140,7 @@ class Measures:
             aggregate.gauge(plan.gauge, values[-1])
 
     def _served(self, *key: Any) -> Plan:
-        service, method, route, status, outcome, version, client, code = key
+        service, method, route, status, outcome, version, client, code, known = key
         series = self._dialect.series
         labels = {
             "service": service, "method": method if method in _METHODS else "_OTHER", "route": route or UNMATCHED,
@@ -123,6 +153,9 @@ class Measures:
             counters.append((series("deprecated", {"service": service, "version": version, "client": client}), 1))
         if code is not None:
             counters.append((series("refused", {"service": service, "code": code}), 1))
+        auth = _AUTH.get(code) or ("ok" if known else None)
+        if auth is not None:
+            counters.append((series("auth", {"service": service, "outcome": auth}), 1))
         return Plan(timing=series("request", labels), counters=tuple(counters))
 
     def _called(self, service: str | None, method: str, result: str, retries: int) -> Plan:
@@ -135,6 +168,15 @@ class Measures:
 
     def _attempted(self, service: str | None, endpoint: str | None, outcome: str) -> Plan:
         return Plan(timing=self._dialect.series("attempt", {"called": service, "endpoint": endpoint, "outcome": outcome}))
+
+    def _timed(self, timing: str, total: str) -> Callable[..., Plan]:
+        """What makes plans for an event that is timed and counted by its outcome."""
+
+        def plan(outcome: str) -> Plan:
+            series, labels = self._dialect.series, {"outcome": outcome}
+            return Plan(timing=series(timing, labels), counters=((series(total, labels), 1),))
+
+        return plan
 
     def _counters(self, metric: str, *labels: str) -> Callable[..., Plan]:
         """What makes plans for an event that is counted under `labels`, in the order of its key."""

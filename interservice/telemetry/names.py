@@ -67,9 +67,41 @@ METRICS: dict[str, Metric] = {
         "c", "refused.{code}", "http.server.refusals", ("service", "code"),
         "Refusals by the code of the problem document.",
     ),
+    "auth": Metric(
+        "c", "auth.{outcome}", "auth.requests", ("service", "outcome"),
+        "Requests by what authentication and rules made of them: ok, missing, malformed, forbidden, unavailable.",
+    ),
     "token_refused": Metric(
-        "c", "token_refused.{reason}", "auth.tokens.refused", ("service", "reason"),
+        "c", "auth.invalid.{reason}", "auth.tokens.refused", ("service", "reason"),
         "Tokens that were not believed, by reason.",
+    ),
+    "token_verified": Metric(
+        "ms", "auth.verify", "auth.verify.duration", ("service",),
+        "Milliseconds of verifying a token that was not known from an earlier request, without waiting for keys.",
+    ),
+    "keys_fetch": Metric(
+        "ms", "jwks.fetch", "auth.jwks.fetch.duration", ("outcome",),
+        "Milliseconds of a fetch of an issuer's keys.",
+    ),
+    "keys_fetch_total": Metric(
+        "c", "jwks.fetch.{outcome}", "auth.jwks.fetches", ("outcome",),
+        "Fetches of issuers' keys: ok, fail.",
+    ),
+    "keys_noticed": Metric(
+        "c", "jwks.{what}", "auth.jwks.notices", ("what",),
+        "stale_served (about once a second while it lasts), unknown_kid, refetch_suppressed.",
+    ),
+    "introspect": Metric(
+        "ms", "introspect", "auth.introspect.duration", ("outcome",),
+        "Milliseconds of asking an issuer about an opaque token.",
+    ),
+    "introspect_total": Metric(
+        "c", "introspect.{outcome}", "auth.introspections", ("outcome",),
+        "Questions about opaque tokens: active, inactive, failed.",
+    ),
+    "revocations": Metric(
+        "c", "revocations.{state}", "auth.revocations.changes", ("state",),
+        "Changes of whether the list of revoked tokens is followed: available, unavailable.",
     ),
     "shed": Metric(
         "c", "shed.{service}", "interservice.shed", ("service",),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import flask
 from starlette.applications import Starlette
@@ -14,7 +14,8 @@ from starlette.routing import Route
 
 import interservice.asgi
 import interservice.wsgi
-from interservice import AccessLog, Deadlines, Gate, Tracing
+from interservice import AccessLog, Deadlines, Gate, StatsD, Tracing
+from tests.servers import shapes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -26,7 +27,10 @@ CHUNK = b"x" * 65536
 CHUNKS = 2000
 
 log = Path(os.environ["TEST_ACCESS_LOG"]).open("a", buffering=1, encoding="utf-8")  # noqa: SIM115 - as long as the process
-gate = Gate(service="peer", policies=[Tracing(), Deadlines()], listeners=[AccessLog(stream=log)])
+listeners: list[Any] = [AccessLog(stream=log)]
+if "TEST_STATSD" in os.environ:
+    listeners.append(StatsD(os.environ["TEST_STATSD"], flush_every=float(os.environ["TEST_FLUSH_EVERY"])))
+gate = Gate(service="peer", policies=[Tracing(), Deadlines()], listeners=listeners)
 
 flask_app = flask.Flask("peer")
 
@@ -90,5 +94,18 @@ starlette_app = Starlette(
     ]
 )
 
-wsgi = interservice.wsgi.Middleware(flask_app.wsgi_app, gate)
-asgi = interservice.asgi.Middleware(starlette_app, gate)
+
+def either_wsgi(environ: Any, start_response: Any) -> Any:
+    """Flask, but for the bare shapes."""
+    app = shapes.wsgi if environ["PATH_INFO"].startswith("/shapes/") else flask_app.wsgi_app
+    return app(environ, start_response)
+
+
+async def either_asgi(scope: Any, receive: Any, send: Any) -> None:
+    """Starlette, but for the bare shapes."""
+    app = shapes.asgi if scope["type"] == "http" and scope["path"].startswith("/shapes/") else starlette_app
+    await app(scope, receive, send)
+
+
+wsgi = interservice.wsgi.Middleware(either_wsgi, gate)
+asgi = interservice.asgi.Middleware(either_asgi, gate)

@@ -53,6 +53,19 @@ def accepts(port: int) -> bool:
     return True
 
 
+def takes_datagrams(port: int, probe: bytes = b"probe:0|c") -> bool:
+    """Whether something is bound to a UDP port of 127.0.0.1: the kernel refuses what nobody takes."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect(("127.0.0.1", port))
+        sock.settimeout(0.05)
+        sock.send(probe)
+        try:
+            sock.recv(1)
+        except TimeoutError:
+            return True
+    return False
+
+
 def answers(port: int) -> bool:
     """Whether an HTTP server on a port of 127.0.0.1 answers; some listen before they can."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5.0)

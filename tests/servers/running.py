@@ -5,28 +5,37 @@ from __future__ import annotations
 import http.client
 import importlib.util
 import json
+import socket
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.servers.peer import ROOT, Peer, answers, eventually, free_port, missing
+from tests.servers.peer import ROOT, Peer, answers, eventually, free_port, missing, program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
-#: Arguments after `python -m`; {port} is filled in.
+_GUNICORN = "gunicorn -b 127.0.0.1:{port} --no-control-socket"  # the socket would be one file for all
+#: Arguments after `python -m`, or after a program of the environment; {port}, {home} and {module} are filled in.
 COMMANDS: Mapping[str, str] = {
-    "gunicorn-sync": "gunicorn -b 127.0.0.1:{port} -w 1 tests.servers.apps:wsgi",
-    "gunicorn-gthread": "gunicorn -b 127.0.0.1:{port} -w 1 -k gthread --threads 8 tests.servers.apps:wsgi",
-    "gunicorn-preload": "gunicorn -b 127.0.0.1:{port} -w 2 -k gthread --threads 4 --preload tests.servers.apps:wsgi",
-    "waitress": "waitress --listen=127.0.0.1:{port} --threads=8 tests.servers.apps:wsgi",
-    "granian-wsgi": "granian --host 127.0.0.1 --port {port} --interface wsgi --workers 1 --no-ws tests.servers.apps:wsgi",
-    "uvicorn": "uvicorn --host 127.0.0.1 --port {port} --no-access-log tests.servers.apps:asgi",
-    "hypercorn": "hypercorn -b 127.0.0.1:{port} -w 1 tests.servers.apps:asgi",
-    "granian-asgi": "granian --host 127.0.0.1 --port {port} --interface asgi --workers 1 tests.servers.apps:asgi",
+    "gunicorn-sync": _GUNICORN + " -w 1 {module}:wsgi",
+    "gunicorn-gthread": _GUNICORN + " -w 1 -k gthread --threads 8 {module}:wsgi",
+    "gunicorn-preload": _GUNICORN + " -w 2 -k gthread --threads 4 --preload {module}:wsgi",
+    "gunicorn-gevent": _GUNICORN + " -w 1 -k gevent {module}:wsgi",
+    "waitress": "waitress --listen=127.0.0.1:{port} --threads=8 {module}:wsgi",
+    "granian-wsgi": "granian --host 127.0.0.1 --port {port} --interface wsgi --workers 1 --no-ws {module}:wsgi",
+    "uwsgi": "uwsgi --http-socket 127.0.0.1:{port} --home {home} --module {module}:wsgi --master --threads 8 --enable-threads"
+    " --die-on-term --need-app --disable-logging",
+    "uvicorn": "uvicorn --host 127.0.0.1 --port {port} --no-access-log {module}:asgi",
+    "hypercorn": "hypercorn -b 127.0.0.1:{port} -w 1 {module}:asgi",
+    "granian-asgi": "granian --host 127.0.0.1 --port {port} --interface asgi --workers 1 {module}:asgi",
+    "daphne": "daphne -b 127.0.0.1 -p {port} {module}:asgi",
 }
+#: Not a module of Python's, but a program beside Python's.
+_PROGRAMS = frozenset({"uwsgi"})
+APPS = "tests.servers.apps"
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,13 @@ class Running:
         finally:
             connection.close()
 
+    @contextmanager
+    def asking(self, path: str, request_id: str) -> Iterator[socket.socket]:
+        """A connection on which a request was sent: for a server that does not end a broken response, and clients that leave."""
+        with socket.create_connection(("127.0.0.1", self.port), 10.0) as client:
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: peer\r\nX-Request-ID: {request_id}\r\n\r\n".encode())
+            yield client
+
     def lines(self, request_id: str) -> list[dict[str, Any]]:
         """The log lines of a request, once there is one; then whatever there is."""
         eventually(lambda: bool(self._matching(request_id)))
@@ -59,16 +75,18 @@ class Running:
 
 
 @contextmanager
-def running(name: str, folder: Path) -> Iterator[Running]:
-    """Start a server of COMMANDS."""
-    module = COMMANDS[name].split()[0]
-    if importlib.util.find_spec(module) is None:
-        missing(module, f"pip install {module}")
+def running(name: str, folder: Path, module: str = APPS, **env: str) -> Iterator[Running]:
+    """Start a server of COMMANDS on the `wsgi` or `asgi` of a module; it writes its access log to TEST_ACCESS_LOG."""
+    server = COMMANDS[name].split()[0]
     port, log = free_port(), folder / "access.log"
     log.touch()
-    argv = [sys.executable, "-m", *COMMANDS[name].format(port=port).split()]
-    if module == "gunicorn":
-        argv.append("--no-control-socket")  # which would be one file for all
-    env = {"TEST_ACCESS_LOG": str(log), "PYTHONPATH": str(ROOT)}
-    with Peer(argv, lambda: answers(port), cwd=folder, env=env):
+    arguments = COMMANDS[name].format(port=port, module=module, home=sys.prefix).split()
+    if server in _PROGRAMS:
+        arguments[0] = program(server, Path(sys.executable).with_name(server), how=f"pip install {server}, or make servers")
+    elif importlib.util.find_spec(server) is None:
+        missing(server, f"pip install {server}")
+    else:
+        arguments = [sys.executable, "-m", *arguments]
+    env |= {"TEST_ACCESS_LOG": str(log), "PYTHONPATH": str(ROOT)}
+    with Peer(arguments, lambda: answers(port), cwd=folder, env=env):
         yield Running(port, log)

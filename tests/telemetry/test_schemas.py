@@ -100,19 +100,24 @@ def test_values_of_otel_attributes_have_the_conventions_types() -> None:
                 assert type(value) is kinds[kind], (name, value)
 
 
+def check_ecs(record: dict[str, Any]) -> None:
+    """Fail unless a record is to the ECS logging specification: names, types and order."""
+    for name, rule in ECS.items():
+        if name not in record:
+            assert not rule["required"], name
+            continue
+        assert type(record[name]) is _ECS_TYPES[rule["type"]], (name, record[name])
+        if rule.get("index") is not None:
+            assert list(record)[rule["index"]] == name
+    assert datetime.fromisoformat(record["@timestamp"]).utcoffset() is not None
+    for label, value in record.get("labels", {}).items():
+        assert not set(label) & set(".*\\")
+        assert not isinstance(value, (dict, list))
+
+
 def test_ecs_lines_pass_the_ecs_logging_specification() -> None:
     for record in lines("ecs"):
-        for name, rule in ECS.items():
-            if name not in record:
-                assert not rule["required"], name
-                continue
-            assert type(record[name]) is _ECS_TYPES[rule["type"]], (name, record[name])
-            if rule.get("index") is not None:
-                assert list(record)[rule["index"]] == name
-        assert datetime.fromisoformat(record["@timestamp"]).utcoffset() is not None
-        for label, value in record.get("labels", {}).items():
-            assert not set(label) & set(".*\\")
-            assert not isinstance(value, (dict, list))
+        check_ecs(record)
 
 
 def test_no_ecs_name_is_an_object_and_a_value_at_once() -> None:
