@@ -6,14 +6,19 @@ SETUP := pyproject.toml setup.cfg scripts/bootstrap.sh
 # Worker processes of pytest; 0 runs the tests in one.
 WORKERS ?= 2
 PYTEST_ARGS ?=
+# How long to fuzz, and to soak.
+SECONDS ?= 60
 
-.PHONY: demo test check bench bench-quick docs lint format servers clean distclean help
+.PHONY: demo test check compat soak bench bench-quick fuzz docs lint format servers clean distclean help
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo    the reference architecture on loopback, about a minute"
 	@echo "make test    lint, docs and every test; installs the real servers it can"
 	@echo "make bench   side-by-side figures"
+	@echo "make fuzz    hostile tokens and headers, SECONDS=60 of them"
+	@echo "make compat  the tests of requests itself, with our adapter"
+	@echo "make soak    100,000 calls against servers that fail at random"
 	@echo "make lint | docs | format | servers | clean | distclean"
 
 demo: .venv/.demo
@@ -23,11 +28,23 @@ demo: .venv/.demo
 test: .venv/.dev servers lint docs
 	$(PY) -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
+# Needs a package index the first time.
+compat: .venv/.dev
+	$(PY) scripts/requests_suite.py
+
+# CALLS POSTs, then SECONDS of every fault; SEED repeats a run.
+CALLS ?= 100000
+soak: .venv/.dev
+	$(PY) scripts/soak.py $(CALLS) $(SECONDS)
+
 bench: .venv/.bench
 	$(PY) -m benchmarks $(ARGS)
 
 bench-quick: .venv/.bench
 	$(PY) -m benchmarks --quick --output build/bench $(ARGS)
+
+fuzz: .venv/.fuzz
+	$(PY) scripts/fuzz_tokens.py --seconds $(SECONDS)
 
 docs: .venv/.dev
 	$(PY) -m sphinx -q -W -n --keep-going -b html docs docs/_build/html
@@ -57,6 +74,10 @@ servers:
 
 .venv/.bench: $(SETUP)
 	scripts/bootstrap.sh '.[demo,fast]' bench
+	@touch $@
+
+.venv/.fuzz: $(SETUP)
+	scripts/bootstrap.sh . fuzz
 	@touch $@
 
 clean:

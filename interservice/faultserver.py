@@ -45,6 +45,7 @@ class Reply:
         pace: Seconds to wait before each single byte of the response, a trickle; 0 sends it at once.
         pace_from: Trickle only from this byte on.
         end: What comes then: "keep" the connection for the next request, "close" it (FIN), "reset" it (RST), or "stall": no more.
+        unread: Answer without reading the request's body, and then keep nothing; not for what a callable returns.
     """
 
     status: int = 200
@@ -57,6 +58,7 @@ class Reply:
     pace: float = 0.0
     pace_from: int = 0
     end: Literal["keep", "close", "reset", "stall"] = "keep"
+    unread: bool = False
 
     def __post_init__(self) -> None:
         options.number("Reply.status", self.status, at_least=100, at_most=999, integer=True)
@@ -145,7 +147,8 @@ class FaultServer:
     Args:
         script: What becomes of each request, in the order they come; a callable is given the request and says.
         then: What becomes of those after the script.
-        accept: What becomes of each connection before its first request, in order: "accept", "close" or "reset"; then "accept".
+        accept: What becomes of each connection before its first request (and before TLS), in order: "accept", "close", "reset",
+            or "stall", which keeps it and never reads; then "accept".
         tls: The server's side of TLS; None for none.
 
     Attributes:
@@ -163,7 +166,7 @@ class FaultServer:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         for word in accept:
-            options.one_of("FaultServer.accept", word, ("accept", "close", "reset"))
+            options.one_of("FaultServer.accept", word, ("accept", "close", "reset", "stall"))
         self.requests: list[Received] = []
         self.connections = 0
         self.bytes_received = 0
@@ -246,10 +249,15 @@ class FaultServer:
                 number = self.connections
                 fate = self._accept.popleft() if self._accept else "accept"
                 self._open[number] = connection
-            if fate != "accept":
+            if fate in {"close", "reset"}:
                 self._forget(number, reset=fate == "reset")
                 continue
-            threading.Thread(target=self._talk, args=(number, connection), name=f"fault-server-{number}", daemon=True).start()
+            handle = self._ignore if fate == "stall" else self._talk
+            threading.Thread(target=handle, args=(number, connection), name=f"fault-server-{number}", daemon=True).start()
+
+    def _ignore(self, number: int, _connection: socket.socket) -> None:
+        self._over.wait()
+        self._forget(number, reset=False)
 
     def _talk(self, number: int, connection: socket.socket) -> None:
         reset = False
@@ -261,8 +269,10 @@ class FaultServer:
                 while (request := self._receive(number, connection, lines)) is not None:
                     reply = self._next(request)
                     self._send(connection, reply, request)
-                    if reply.end != "keep":
+                    if reply.end != "keep" or reply.unread:
                         reset = reply.end == "reset"
+                        if reply.unread and not reset:
+                            _linger(connection)
                         break
         except (OSError, ValueError):  # the client went away, or spoke no HTTP
             pass
@@ -289,7 +299,12 @@ class FaultServer:
             headers[name.strip().lower()] = value.strip()
         if headers.get("expect", "").lower() == "100-continue":
             connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-        body = b"".join(_chunks(lines)) if "transfer-encoding" in headers else lines.read(int(headers.get("content-length", 0)))
+        if self._unread():
+            body = b""
+        elif "transfer-encoding" in headers:
+            body = b"".join(_chunks(lines))
+        else:
+            body = lines.read(int(headers.get("content-length", 0)))
         method, target, _ = first.decode("iso-8859-1").split(" ", 2)
         request = Received(method, target, headers, body, number)
         with self._changed:
@@ -297,6 +312,11 @@ class FaultServer:
             self.bytes_received += size + 2 + len(body)
             self._changed.notify_all()
         return request
+
+    def _unread(self) -> bool:
+        with self._changed:
+            scripted = self._script[0] if self._script else self._then
+        return isinstance(scripted, Reply) and scripted.unread
 
     def _next(self, request: Received) -> Reply:
         with self._changed:
@@ -330,6 +350,13 @@ def _end(connection: socket.socket, *, reset: bool) -> None:
         if reset:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         connection.shutdown(socket.SHUT_RD if reset else socket.SHUT_RDWR)
+
+
+def _linger(connection: socket.socket) -> None:
+    """Read what the client still sends, so that closing the connection does not reset it and lose the answer on the way."""
+    connection.shutdown(socket.SHUT_WR)
+    while connection.recv(65536):
+        pass
 
 
 def _chunks(lines: Any) -> Iterator[bytes]:

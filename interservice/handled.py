@@ -1,6 +1,6 @@
-"""What is being handled further up at this moment: servers and frameworks end things in an `except` or `finally` without saying why.
+"""What is being handled further up just now: servers and frameworks end things in an `except` or `finally` without saying why.
 
-Python keeps the exception under way visible to whatever is called meanwhile (`sys.exc_info`), which is how a binding learns of it.
+Python keeps the exception under way visible to whatever is called meanwhile (`sys.exc_info`): so a binding learns of it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Places for what may be under way at once, on either side: a server's admission and an outbound bulkhead.
 
-Waiters are served in the order they came. A place is handed over under the lock, from who ends to who waits, so that one who
-gave up can neither take it along nor make it disappear. The limit may change, and may be below what is under way: then none is
-given until enough are released.
+Waiters are served in the order they came, or the newest first once the queue stands (adaptive LIFO: Maurer, "Fail at Scale",
+2015): who waited longest is then the likeliest to have been given up on by its own caller. A place is handed over under the
+lock, from who ends to who waits, so that one who gave up can neither take it along nor make it disappear. The limit may change,
+and may be below what is under way: then none is given until enough are released.
 """
 
 from __future__ import annotations
@@ -51,17 +52,19 @@ class Slots:
 
     Args:
         limit: How many places there are.
-        clock: What waiting is measured on, for `snapshot`; the waiting itself is the machine's.
+        clock: What waiting is measured on, for `snapshot` and `newest_first_after`; the waiting itself is the machine's.
+        newest_first_after: Once the first in the queue has waited so many seconds, the last is served first; None: never.
 
     Raises:
         ConfigurationError: `limit` is no whole number of at least 1.
     """
 
-    def __init__(self, limit: int, *, clock: Clock = SYSTEM) -> None:
+    def __init__(self, limit: int, *, clock: Clock = SYSTEM, newest_first_after: float | None = None) -> None:
         options.number("Slots.limit", limit, at_least=1, integer=True)
         self._monotonic = clock.monotonic
         self._limit = limit
         self._in_flight = 0
+        self._newest_first_after = newest_first_after
         self._waiters: deque[_Waiter] = deque()
         self._lock = threading.Lock()
 
@@ -140,9 +143,14 @@ class Slots:
                 self._hand_over()
 
     def _hand_over(self) -> None:
-        """Give free places to those who wait, the longest first. Runs under the lock."""
+        """Give free places to those who wait. Runs under the lock."""
         while self._waiters and self._in_flight < self._limit:
-            waiter = self._waiters.popleft()
+            waiter = self._waiters.pop() if self._stands() else self._waiters.popleft()
             waiter.granted = True
             self._in_flight += 1
             waiter.gate.release()
+
+    def _stands(self) -> bool:
+        """Whether the queue no longer drains in time."""
+        limit = self._newest_first_after
+        return limit is not None and self._monotonic() - self._waiters[0].since > limit

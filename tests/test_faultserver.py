@@ -133,3 +133,20 @@ def test_nonsense_is_refused(options: dict[str, Any]) -> None:
         Reply(**options)
     with pytest.raises(ConfigurationError, match=r"FaultServer\.accept"):
         FaultServer(accept=["refuse"])
+
+
+def test_an_early_answer_leaves_the_body_unread_and_is_not_lost() -> None:
+    with FaultServer([Reply(status=413, body=b"", unread=True)]) as server:
+        body = b"x" * (1 << 20)
+        answer = ask(server, b"PUT / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        assert answer == b"HTTP/1.1 413 Request Entity Too Large\r\nContent-Length: 0\r\n\r\n"
+        assert [request.body for request in server.requests] == [b""]
+
+
+def test_a_connection_that_stalls_is_kept_and_never_read() -> None:
+    with FaultServer(accept=["stall"]) as server, socket.create_connection(("127.0.0.1", server.port), timeout=0.2) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        with pytest.raises(TimeoutError):
+            sock.recv(1)
+        assert server.requests == []
+        assert ask(server).endswith(b"ok")

@@ -9,13 +9,20 @@ from .budget import Budget, RetryBudget
 from .bulkhead import Bulkhead
 from .circuit import Circuit
 from .credentials import ClientCredentials
+from .discovery import DNS, SRV, Discovery, Found, Polled
+from .ejection import Ejection
 from .errors import BodyReadTimeout, BulkheadFull, CircuitOpen, DeadlineExceeded, NoEndpoint, OutboundError, TokenUnavailable
 from .outcome import Outcome
+from .problem import Problem
 from .retry import Retry
 from .session import ServiceSession, mount
 from .timeouts import Timeouts
+from .token_exchange import TokenExchange
+from .versioning import ClientVersion
 
 __all__ = [
+    "DNS",
+    "SRV",
     "Attempt",
     "Backoff",
     "Balancer",
@@ -27,15 +34,22 @@ __all__ = [
     "CircuitBreaker",
     "CircuitOpen",
     "ClientCredentials",
+    "ClientVersion",
     "DeadlineExceeded",
+    "Discovery",
+    "Ejection",
+    "Found",
     "NoEndpoint",
     "OutboundError",
     "Outcome",
+    "Polled",
+    "Problem",
     "Retry",
     "RetryBudget",
     "ServiceAdapter",
     "ServiceSession",
     "Timeouts",
+    "TokenExchange",
     "TokenUnavailable",
     "mount",
 ]

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from interservice import options
 
+from .endpoint import Endpoint
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from random import Random
-
-    from .endpoint import Endpoint
 
 Kind: TypeAlias = Literal["p2c", "peak-ewma", "round-robin"]
 
@@ -24,9 +24,11 @@ _EFFORT = 3
 
 
 class Picker(Protocol):
-    """Picks an endpoint for one try."""
+    """Picks an endpoint for one try. In a panic one that is bearable will do. One may be listed several times, by its weight."""
 
-    def pick(self, endpoints: Sequence[Endpoint], *, tried: Collection[Endpoint], random: Random, now: float) -> Endpoint | None:
+    def pick(
+        self, endpoints: Sequence[Endpoint], *, tried: Collection[Endpoint], random: Random, now: float, panic: bool = False
+    ) -> Endpoint | None:
         """An available endpoint, one not in `tried` before one that is; None when none is available."""
 
 
@@ -59,10 +61,12 @@ class FewestInFlight:
 
     __slots__ = ()
 
-    def pick(self, endpoints: Sequence[Endpoint], *, tried: Collection[Endpoint], random: Random, now: float) -> Endpoint | None:
+    def pick(
+        self, endpoints: Sequence[Endpoint], *, tried: Collection[Endpoint], random: Random, now: float, panic: bool = False
+    ) -> Endpoint | None:
         """An available endpoint, one not in `tried` before one that is; None when none is available."""
         count = len(endpoints)
-        if count > 1:
+        if count > 1 and not panic:
             draw = random.random
             for _ in range(_EFFORT):
                 first = int(draw() * count)
@@ -75,11 +79,14 @@ class FewestInFlight:
                     return one
                 if other.available(now) and other not in tried:
                     return other
-        return self._survey(endpoints, tried, random, now)
+        return self._survey(endpoints, tried, random, now, panic=panic)
 
-    def _survey(self, endpoints: Sequence[Endpoint], tried: Collection[Endpoint], random: Random, now: float) -> Endpoint | None:
+    def _survey(
+        self, endpoints: Sequence[Endpoint], tried: Collection[Endpoint], random: Random, now: float, *, panic: bool
+    ) -> Endpoint | None:
         """Look at every endpoint: few are available, or all that are were tried."""
-        available = [endpoint for endpoint in endpoints if endpoint.available(now)]
+        able = Endpoint.bearable if panic else Endpoint.available
+        available = [endpoint for endpoint in endpoints if able(endpoint, now)]
         choice = [endpoint for endpoint in available if endpoint not in tried] or available
         if not choice:
             return None
@@ -110,7 +117,9 @@ class Turns:
     def __init__(self) -> None:
         self._turns: Iterator[int] | None = None
 
-    def pick(self, endpoints: Sequence[Endpoint], *, tried: Collection[Endpoint], random: Random, now: float) -> Endpoint | None:
+    def pick(
+        self, endpoints: Sequence[Endpoint], *, tried: Collection[Endpoint], random: Random, now: float, panic: bool = False
+    ) -> Endpoint | None:
         """The next available endpoint, one not in `tried` before one that is; None when none is available."""
         count = len(endpoints)
         if self._turns is None:
@@ -119,7 +128,7 @@ class Turns:
         again = None
         for step in range(count):
             endpoint = endpoints[(turn + step) % count]
-            if endpoint.available(now):
+            if endpoint.bearable(now) if panic else endpoint.available(now):
                 if endpoint not in tried:
                     return endpoint
                 again = again or endpoint

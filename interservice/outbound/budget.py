@@ -1,7 +1,9 @@
 """A budget for retries: what may be sent again is a share of what is sent at all, so that retries cannot multiply an outage.
 
 The token bucket is Finagle's RetryBudget: calls deposit, retries (and hedges) withdraw, and both expire after `window` seconds,
-so that a quiet hour saves nothing up for a storm. Amounts are whole numbers, scaled, so that nothing drifts.
+so that a quiet hour saves nothing up for a storm. The minimum stands in for deposits where these are less, as in Envoy's retry
+budgets, and is not added to them as in Finagle's: so the ratio is what an outage is multiplied by, at any rate worth the name.
+Amounts are whole numbers, scaled, so that nothing drifts.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ class RetryBudget:
 
     Args:
         ratio: Retries for each call: 0.2 is one for every five calls. 0 leaves the minimum alone.
-        min_per_second: Retries a second that are always allowed, for clients that send little.
+        min_per_second: Retries a second that are allowed where the ratio gives less, for clients that send little.
         window: Seconds for which a deposit or a withdrawal counts.
 
     Raises:
@@ -59,20 +61,23 @@ class Budget:
         self._cost = max(1, round(_DEPOSIT / options.ratio)) if options.ratio else 1
         self._reserve = round(options.min_per_second * options.window * self._cost)
         self._width = options.window / _SLICES
-        self._slices = [0] * _SLICES
+        self._earned_slices = [0] * _SLICES
+        self._spent_slices = [0] * _SLICES
         self._head = 0
-        self._total = 0
+        self._earned = 0
+        self._spent = 0
         self._turns_at = self._monotonic() + self._width
         self._lock = threading.Lock()
 
-    def deposit(self) -> None:
-        """Count a call that was made; once for each call, not for each try."""
-        now = self._monotonic()
+    def deposit(self, now: float | None = None) -> None:
+        """Count a call that was made; once for each call, not for each try. `now`: the clock's time, where it was just read."""
+        if now is None:
+            now = self._monotonic()
         with self._lock:
             if now >= self._turns_at:
                 self._advance(now)
-            self._slices[self._head] += self._deposit
-            self._total += self._deposit
+            self._earned_slices[self._head] += self._deposit
+            self._earned += self._deposit
 
     def try_withdraw(self) -> bool:
         """Take what one retry costs; False, and nothing is taken, when the budget does not have it."""
@@ -80,10 +85,10 @@ class Budget:
         with self._lock:
             if now >= self._turns_at:
                 self._advance(now)
-            if self._total + self._reserve < self._cost:
+            if max(self._earned, self._reserve) - self._spent < self._cost:
                 return False
-            self._slices[self._head] -= self._cost
-            self._total -= self._cost
+            self._spent_slices[self._head] += self._cost
+            self._spent += self._cost
             return True
 
     @property
@@ -93,15 +98,16 @@ class Budget:
         with self._lock:
             if now >= self._turns_at:
                 self._advance(now)
-            return max(0, self._total + self._reserve) // self._cost
+            return max(0, max(self._earned, self._reserve) - self._spent) // self._cost
 
     def _advance(self, now: float) -> None:
         """Let slices expire, the oldest first. Withdrawals expire as deposits do."""
         passed = int((now - self._turns_at) / self._width) + 1
         for _ in range(min(passed, _SLICES)):
             self._head = (self._head + 1) % _SLICES
-            self._total -= self._slices[self._head]
-            self._slices[self._head] = 0
+            self._earned -= self._earned_slices[self._head]
+            self._spent -= self._spent_slices[self._head]
+            self._earned_slices[self._head] = self._spent_slices[self._head] = 0
         self._turns_at += passed * self._width
         if self._turns_at <= now:  # rounding left it behind by less than a slice
             self._turns_at = now + self._width

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from .circuit import Permit
     from .endpoint import Endpoint
     from .outcome import Verdict
+    from .outliers import Outliers
     from .retry import Retry, Waits
     from .steps import Auth, Sent
+    from .watch import Watch
 
 
 class Destination:
@@ -34,13 +36,19 @@ class Destination:
         picker: Picks one of several.
         retry: What is tried again; None for nothing.
         budget: What retries may cost; None for no limit.
+        unsent_budget: What trying again may cost after nothing was sent; None for no limit.
+        outliers: Leaves out who does worse than the others; None for nobody.
+        watch: Finds out where it runs; None when that is given.
         slots: The bulkhead; None for none.
         clock: Time.
         random: Randomness, for pauses and picks.
         listeners: Who is told what happened.
     """
 
-    __slots__ = ("budget", "clock", "endpoints", "listeners", "picker", "random", "retry", "service", "slots")
+    __slots__ = (
+        "__weakref__", "budget", "clock", "endpoints", "listeners", "outliers", "picker", "random", "retry", "service", "slots",
+        "tables", "unsent_budget", "watch",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -54,12 +62,20 @@ class Destination:
         clock: Clock,
         random: Random,
         listeners: Listeners,
+        unsent_budget: Budget | None = None,
+        outliers: Outliers | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self.service = service
         self.endpoints = endpoints
+        #: What is drawn from, the preferred first: endpoints by priority, and each as often as its weight says.
+        self.tables: Sequence[Sequence[Endpoint]] = (endpoints,)
         self.picker = picker
         self.retry = retry
         self.budget = budget
+        self.unsent_budget = unsent_budget
+        self.outliers = outliers
+        self.watch = watch
         self.slots = slots
         self.clock = clock
         self.random = random
@@ -120,20 +136,26 @@ class Call:
 
 
 class Lease:
-    """What one try holds: a circuit's permit, a place in the bulkhead, a count at the endpoint. Given back exactly once."""
+    """What one try holds: a circuit's permit, a place in the bulkhead, a count at the endpoint. Given back exactly once.
 
-    __slots__ = ("_held", "endpoint", "permit", "slot")
+    `probe` is leave to decide on the return of an endpoint that was left out; 0 for none.
+    """
 
-    def __init__(self, endpoint: Endpoint, permit: Permit | None, slot: Slot | None) -> None:
+    __slots__ = ("_held", "endpoint", "permit", "probe", "slot")
+
+    def __init__(self, endpoint: Endpoint, permit: Permit | None, slot: Slot | None, probe: int = 0) -> None:
         self.endpoint = endpoint
         self.permit = permit
         self.slot = slot
+        self.probe = probe
         self._held = True
         endpoint.begin()
 
     def report(self, verdict: Verdict, seconds: float, error: BaseException | str) -> None:
-        """Tell the circuit what became of the try."""
+        """Tell the circuit what became of the try, and the endpoint if it was a success that brings it back."""
         permit = self.permit
+        if self.probe and verdict == "success":
+            self.endpoint.probed(self.probe, success=True)
         if permit is None:
             return
         if verdict == "success":
@@ -150,6 +172,8 @@ class Lease:
             if self.permit is not None:
                 self.permit.ignore()
             self.endpoint.end(now, seconds, failed=failed)
+            if self.probe and seconds is None:
+                self.endpoint.probed(self.probe, success=None)
             if self.slot is not None:
                 self.slot.release()
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
-import uuid
 from typing import TYPE_CHECKING, Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ClosedPoolError, DecodeError
+from urllib3.exceptions import ClosedPoolError, DecodeError, EmptyPoolError
 
 from interservice.errors import CallError
 from interservice.events import Called
 
+from .answer import Answer
 from .call import Call
+from .connection import ours
 from .driver import drive
 from .errors import DeadlineExceeded
 from .failure import classify, forget_frames, translate
 from .flow import flow
+from .hops import follows, may_be_followed
 from .outcome import Outcome
+from .problem import problem_of
 from .propagate import propagated
 from .replaced import replaced, send_by_others
 from .requested import IDEMPOTENCY_KEYS, keyed, public_url, replayable, rewind, target
@@ -28,6 +31,8 @@ from .stream import StreamEnding
 from .wire import CURRENT_WIRE, Wire
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     import urllib3
 
     from interservice.exchange import Exchange
@@ -35,8 +40,10 @@ if TYPE_CHECKING:
     from .adapter import ServiceAdapter
     from .call import Lease
     from .patience import Patience
+    from .problem import Problem
     from .routes import Route
     from .steps import Send
+    from .versioning import ClientVersion
 
 #: Bytes of an unwanted body that are read to keep the connection, if they are there.
 _WORTH_READING = 65536
@@ -66,6 +73,7 @@ class CallCarrier:
         "_replayable",
         "_request",
         "_route",
+        "_started",
         "_stream",
         "_timeout",
     )
@@ -94,9 +102,13 @@ class CallCarrier:
         self._key: str | None = None
 
     def call(self, started: float, deadline: float) -> requests.Response:
-        """Make the call."""
-        call = self._call = self._begin(started, deadline)
+        """Make the call, or go on with the one that it is a hop of."""
         destination = self._route.destination
+        self._started = started
+        before = follows(self._request, destination.clock)
+        if before is not None:
+            started, deadline = before[0], min(before[1], deadline)
+        call = self._call = self._begin(started, deadline)
         try:
             sent, lease = drive(flow(call, destination), self, destination.clock)
         except BaseException as error:
@@ -114,7 +126,9 @@ class CallCarrier:
             finally:
                 del failure  # no circle of exception, traceback, frame and exception: what the caller drops is gone at once
         response: requests.Response = sent.response
-        vars(response)["attempts"] = call.attempts
+        vars(response).update(attempts=call.attempts, problem=self._problem(response))
+        self._look(sent)
+        may_be_followed(response, destination.clock, started, deadline)
         if lease is not None:
             self._follow(response, lease)
         else:
@@ -139,7 +153,7 @@ class CallCarrier:
             if replaced():
                 verify, cert = self._route.tls
                 how = {"stream": self._stream, "timeout": self._timeout, "verify": verify, "cert": cert}
-                return send_by_others(self._adapter, self._request, wire, headers, how)
+                return send_by_others(self._adapter, self._versioned(self._request), wire, headers, how)
             pool = self._route.pool(step.endpoint, self._request)
         except Exception as error:  # noqa: BLE001 - is in the result, and raised from there
             return Sent(facts, error=error, outcome=Outcome.REJECTED)
@@ -160,7 +174,7 @@ class CallCarrier:
         token = CURRENT_WIRE.set(wire)
         in_body = False
         try:
-            raw = self._urlopen(pool, step, headers)
+            raw = self._urlopen(pool, step, headers, wire)
             in_body = True
             return self._answered(raw, wire)
         except Exception as error:  # noqa: BLE001 - is in the result, and raised from there
@@ -178,11 +192,11 @@ class CallCarrier:
         wire.facts.replayable = self._replayable or wire.facts.bytes_written == 0
         return Sent(wire.facts, error=failure, outcome=outcome, phase=wire.phase)
 
-    def _urlopen(self, pool: urllib3.HTTPConnectionPool, step: Send, headers: dict[Any, Any]) -> Any:
+    def _urlopen(self, pool: urllib3.HTTPConnectionPool, step: Send, headers: dict[Any, Any], wire: Wire) -> Any:
         request = self._request
         how: dict[str, Any] = {
             "method": request.method,
-            "url": self._route.target or target(request),
+            "url": self._target(self._route.target or target(request)),
             "body": request.body,
             "headers": headers,
             "redirect": False,
@@ -193,29 +207,40 @@ class CallCarrier:
             "timeout": self._limits.timeout,
             "chunked": not (request.body is None or "Content-Length" in request.headers),
         }
+        if pool.block:
+            how["pool_timeout"] = wire.patience(None)
+        if not ours(pool):
+            how["timeout"] = wire.unseen()
         try:
             return pool.urlopen(**how)
+        except EmptyPoolError as error:
+            if wire.clamped:
+                raise TimeoutError(str(error)) from error
+            raise
         except ClosedPoolError:  # evicted by the pool manager under our feet, with nothing sent
             self._route.renew()
             return self._route.pool(step.endpoint, request).urlopen(**how)
 
     def _answered(self, raw: Any, wire: Wire) -> Sent:
         adapter = self._adapter
-        plain = type(adapter).build_response is HTTPAdapter.build_response
-        response = build(adapter, self._request, raw) if plain else adapter.build_response(self._request, raw)
+        if isinstance(raw, Answer) and type(adapter).build_response is HTTPAdapter.build_response:
+            response = build(adapter, self._request, raw)
+        else:
+            response = adapter.build_response(self._request, raw)
+            raw = response.raw  # a cache's, it may be
         streaming = False
         if not self._stream:
             try:
                 load(response, raw)
-            except DecodeError:
+            except (DecodeError, requests.exceptions.ContentDecodingError):
                 if not response.is_redirect:  # requests follows it whatever its body is
                     raise
             wire.facts.body_complete = True
-        elif raw.length_remaining == 0:
+        elif isinstance(raw, Answer) and raw.length_remaining == 0:
             raw.read()
         else:
             streaming = True
-        return Sent(wire.facts, response=response, status=raw.status, fields=raw.headers.getlist, streaming=streaming)
+        return Sent(wire.facts, response=response, status=response.status_code, fields=_fields(raw), streaming=streaming)
 
     def _headers(self, step: Send) -> dict[Any, Any]:
         """The request's own, and those of this try, which yield to them."""
@@ -224,12 +249,47 @@ class CallCarrier:
         exchange = self._exchange
         if exchange is not None or (self._route.trusted and self._route.named and step.deadline != math.inf):
             left = step.deadline - self._route.destination.clock.monotonic()
-            headers.update(propagated(exchange, left, present))
+            formats = self._adapter._settings.trace_formats  # noqa: SLF001 - the adapter's own part
+            headers.update(propagated(exchange, left, present, formats))
+        version = self._version
+        if version is not None:
+            headers.update(version.headers(present))
         if step.token is not None:
             headers["Authorization"] = f"Bearer {step.token}"
         if self._key is not None:
             headers[IDEMPOTENCY_KEYS[0]] = self._key
         return headers
+
+    # The version that is asked for
+
+    @property
+    def _version(self) -> ClientVersion | None:
+        """The version to ask for; None where the host is not ours."""
+        return self._adapter._settings.version if self._route.trusted else None  # noqa: SLF001 - the adapter's own part
+
+    def _target(self, target: str) -> str:
+        version = self._version
+        return target if version is None else version.target(target)
+
+    def _versioned(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """The request as others should send it: with the version in its path."""
+        url = self._target(request.url or "")
+        if url != request.url:
+            request = request.copy()
+            request.url = url
+        return request
+
+    def _look(self, sent: Sent) -> None:
+        """See whether the answer says that what was called will go."""
+        destination, version = self._route.destination, self._version
+        self._adapter._notices.look(  # noqa: SLF001 - the adapter's own part
+            sent.fields,
+            self._call.url,
+            destination.clock.time(),
+            service=destination.service,
+            version=None if version is None else version.version,
+            listeners=destination.listeners,
+        )
 
     # The call as a whole
 
@@ -240,11 +300,16 @@ class CallCarrier:
         repeatable = keyed(present)
         retry = destination.retry
         if retry is not None and retry.idempotency_key == "auto" and not retry.repeatable(method, keyed=repeatable):
-            self._key, repeatable = f'"{uuid.uuid4()}"', True
+            self._key, repeatable = retry.key(), True
         auth = self._adapter._settings.auth  # noqa: SLF001 - the adapter's own part
         if auth is not None and "Authorization" in present:
             auth = None
         return Call(method, public_url(request), started, deadline, keyed=repeatable, auth=auth)
+
+    def _problem(self, response: requests.Response) -> Problem | None:
+        """What an answer that was read says of what went wrong."""
+        wrong = response.status_code >= 400  # noqa: PLR2004 - RFC 9110 section 15.5
+        return problem_of(response) if wrong and not self._stream else None
 
     def _follow(self, response: requests.Response, lease: Lease) -> None:
         """Hand what the call holds to its body."""
@@ -258,12 +323,18 @@ class CallCarrier:
     def _tell(self, outcome: Outcome, status: int | None, error: BaseException | None) -> None:
         destination, call = self._route.destination, self._call
         if destination.listeners:
-            seconds = destination.clock.monotonic() - call.started
+            seconds = destination.clock.monotonic() - self._started
             word = Outcome.DEADLINE if isinstance(error, DeadlineExceeded) else outcome
             caller = self._caller
             ids = (None, None) if caller is None else (caller.trace, caller.request_id)
             event = Called(destination.service, call.method, call.url, len(call.attempts), seconds, word, status, error, *ids)
             destination.listeners(event)
+
+
+def _fields(raw: Any) -> Callable[[str], Sequence[str]]:
+    """The values of a header field by its name, of whatever made the response."""
+    values: Callable[[str], Sequence[str]] | None = getattr(raw.headers, "getlist", None)
+    return values or (lambda name: [raw.headers[name]] if name in raw.headers else [])
 
 
 def _enrich(error: Any, call: Call, request: requests.PreparedRequest) -> Any:

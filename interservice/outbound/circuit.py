@@ -21,7 +21,7 @@ from interservice.events import CircuitChanged, Listeners
 
 from .breaker import CircuitBreaker
 from .permit import Permit
-from .phase import Phase, Tally, judged, new_window, tripped
+from .phase import Phase, Tally, judged, merely_slow, new_window, tripped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -138,6 +138,10 @@ class Circuit:
             with self._lock:
                 return phase.has_place(now)
         return False
+
+    def slowed(self, now: float) -> bool:
+        """Whether it lets nothing through at `now` because calls were slow, and not because they failed."""
+        return self._phase.slow and not self.admits(now)
 
     @property
     def state(self) -> State:
@@ -288,8 +292,10 @@ class Circuit:
             phase = Phase(state, Tally(), enough=choices.probes)
             phase.probes = choices.probes
             phase.lease = choices.probe_lease or self._open_time(before)
+            phase.slow = before is not None and before.slow
         elif state == "open" and before is not None:
             phase = Phase(state, before.window, enough=1 if before.probes else before.enough)
+            phase.slow = before.slow if before.state == "open" else merely_slow(before, choices)
             self._open_until(phase, now, seconds, again=before.state == "open")
         else:
             phase = Phase(state, new_window(choices.window, choices.count_window, now), enough=choices.enough)

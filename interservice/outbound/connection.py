@@ -13,7 +13,7 @@ import re
 import socket
 import ssl
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import urllib3
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from interservice.clock import Clock
 
+    from .resolve import Resolver
+
 _KEEP_ALIVE_TIMEOUT = re.compile(r"(?:^|[,\s])timeout=([0-9]{1,6})(?:$|[,\s])", re.ASCII | re.IGNORECASE)
 
 
@@ -45,12 +47,18 @@ class Dialling:
         max_idle: Seconds without use after which a connection is closed instead of used: less than servers keep theirs.
         max_age: Seconds after which a connection is closed however busy, so that a changed address is noticed.
         clock: What both are measured on.
+        resolver: Looks up names; None for one that shares no lookup.
     """
 
     endpoint: tuple[str, int] | None = None
     max_idle: float = 55.0
     max_age: float = 300.0
     clock: Clock = SYSTEM
+    resolver: Resolver | None = field(default=None, compare=False)
+
+
+#: Of a connection that no adapter made: the URL's own host, and the system's clock.
+_AS_IT_IS = Dialling()
 
 
 class _Noting:
@@ -63,16 +71,21 @@ class _Noting:
     socket_options: Any
     _dns_host: str
 
-    def __init__(self, *args: Any, dialling: Dialling | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._dialling = dialling or Dialling()
+        self._dialling = _AS_IT_IS
         self._wire: Wire | None = None
         self._connecting = False
+        self._until = math.inf
         self._carried = 0
         self._born = -math.inf
         self._touched = -math.inf
-        self._idle = self._dialling.max_idle
+        self._idle = math.inf
         self._asked: tuple[str, str, dict[str, bool]] = ("", "", {})
+
+    def dial_as(self, dialling: Dialling) -> None:
+        """Say how it is made, before it is."""
+        self._dialling = dialling
 
     # Made and kept
 
@@ -89,9 +102,17 @@ class _Noting:
 
     def _new_conn(self) -> socket.socket:
         wire = CURRENT_WIRE.get() or _unbounded(self._dialling.clock)
+        self._until = min(wire.deadline, math.inf if wire.connect is None else wire.monotonic() + wire.connect)
         host, port = self._dialling.endpoint or (self._dns_host, self.port)
         try:
-            sock = dial(host, port, wire, source_address=self.source_address, options=self.socket_options)
+            sock = dial(
+                host,
+                port,
+                wire,
+                source_address=self.source_address,
+                options=self.socket_options,
+                resolver=self._dialling.resolver,
+            )
         except socket.gaierror as error:
             raise NameResolutionError(host, self, error) from error  # type: ignore[arg-type]
         except TimeoutError as error:
@@ -154,9 +175,10 @@ class _Noting:
         wire.phase = "source"
 
     def response_class(self, sock: Any, debuglevel: int = 0, method: str | None = None, url: str | None = None) -> Any:
-        """What reads a response: strictly and within the time left; a proxy's answer to CONNECT is read as ever."""
+        """What reads a response: strictly, and within the time left; a proxy's to CONNECT as ever, within the time to connect."""
         if self._connecting or self._wire is None:
-            return http.client.HTTPResponse(sock, debuglevel, method, url)
+            until = Wire(self._dialling.clock, self._until, None, None)
+            return http.client.HTTPResponse(Tap(sock, until), debuglevel, method, url)  # type: ignore[arg-type]
         return Head(Tap(sock, self._wire), debuglevel, method, url)
 
     def getresponse(self) -> Answer:
@@ -193,16 +215,45 @@ class TLSConnection(_Noting, urllib3.connection.HTTPSConnection):  # type: ignor
     """A connection with TLS."""
 
 
-class PlainPool(urllib3.HTTPConnectionPool):
+class _OurKind:
+    """A pool's class of connections: ours, or what somebody put in the place of urllib3's, as libraries that record calls do."""
+
+    __slots__ = ("_kind", "_of", "_theirs")
+
+    def __init__(self, kind: type[Any], of: type[urllib3.HTTPConnectionPool]) -> None:
+        self._kind = kind
+        self._of = of
+        self._theirs = of.ConnectionCls
+
+    def __get__(self, pool: object, owner: type | None = None) -> type[Any]:
+        now = self._of.ConnectionCls
+        return self._kind if now is self._theirs else now
+
+
+class _Dialling:
+    """What both kinds of pool add to urllib3's."""
+
+    def __init__(self, *args: Any, dialling: Dialling | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._dialling = dialling or _AS_IT_IS
+
+    def _new_conn(self) -> Any:
+        connection = super()._new_conn()  # type: ignore[misc]
+        if isinstance(connection, _Noting):
+            connection.dial_as(self._dialling)
+        return connection
+
+
+class PlainPool(_Dialling, urllib3.HTTPConnectionPool):
     """A pool of connections without TLS."""
 
-    ConnectionCls = PlainConnection
+    ConnectionCls = _OurKind(PlainConnection, urllib3.HTTPConnectionPool)
 
 
-class TLSPool(urllib3.HTTPSConnectionPool):
+class TLSPool(_Dialling, urllib3.HTTPSConnectionPool):
     """A pool of connections with TLS."""
 
-    ConnectionCls = TLSConnection
+    ConnectionCls = _OurKind(TLSConnection, urllib3.HTTPSConnectionPool)
 
 
 class _KeyFor:
@@ -215,6 +266,11 @@ class _KeyFor:
 
     def __call__(self, context: dict[str, Any]) -> Any:
         return self._inner({name: value for name, value in context.items() if name != "dialling"}), context.get("dialling")
+
+
+def ours(pool: urllib3.HTTPConnectionPool) -> bool:
+    """Whether the connections of a pool note what happens; those of SOCKS proxies, and of who replaced urllib3's, do not."""
+    return issubclass(pool.ConnectionCls, _Noting)
 
 
 def instrument(manager: Any) -> None:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from interservice import options
 from interservice.errors import ConfigurationError
+from interservice.trace_formats import WRITTEN
 
 from .balancer import Balancer
 from .breaker import CircuitBreaker
-from .budget import Budget
+from .budget import Budget, RetryBudget
 from .bulkhead import Bulkhead, Slots
 from .call import Destination
 from .circuit import Circuit
+from .ejection import Ejection
 from .endpoint import Endpoint
+from .outliers import Outliers
 from .retry import Retry
+from .roster import Roster
+from .versioning import ClientVersion
+from .watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +33,7 @@ if TYPE_CHECKING:
     from interservice.events import Listeners
 
     from .address import Address
+    from .discovery import Discovery
     from .steps import Auth
 
 #: Origins that are remembered; a crawler's must not grow without bound.
@@ -41,7 +49,7 @@ class Settings:
     """
 
     service: str | None
-    endpoints: tuple[Address, ...] | None
+    endpoints: tuple[Address, ...] | Discovery | None
     retry: Retry | None
     breaker: CircuitBreaker | None
     bulkhead: Bulkhead | None
@@ -50,12 +58,21 @@ class Settings:
     listeners: Listeners
     clock: Clock
     random: Random | None
+    ejection: Ejection | None = None
+    version: ClientVersion | None = None
+    trace_formats: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         options.text("ServiceAdapter.service", self.service, optional=True)
-        for name, kind in (("retry", Retry), ("breaker", CircuitBreaker), ("bulkhead", Bulkhead)):
+        for name, kind in (("retry", Retry), ("breaker", CircuitBreaker), ("bulkhead", Bulkhead), ("ejection", Ejection)):
             value = getattr(self, name)
             options.check(value is None or isinstance(value, kind), f"ServiceAdapter.{name}", f"a {kind.__name__} or None", value)
+        version = self.version
+        options.check(
+            version is None or isinstance(version, ClientVersion), "ServiceAdapter.version", "a ClientVersion or None", version
+        )
+        for name in self.trace_formats:
+            options.one_of("ServiceAdapter.trace_formats", name, WRITTEN)
         options.check(isinstance(self.balancer, Balancer), "ServiceAdapter.balancer", "a Balancer", self.balancer)
 
 
@@ -67,7 +84,8 @@ class Destinations:
         self._random = settings.random or Random()  # noqa: S311 - pauses and picks
         self._lock = threading.Lock()
         self._by_origin: dict[Address, Destination] = {}
-        self._fixed = self._make(settings.endpoints) if settings.endpoints is not None else None
+        where = settings.endpoints
+        self._fixed = None if where is None else self._make(where) if isinstance(where, tuple) else self._watched(where)
 
     def of(self, address: Address) -> Destination:
         """The destination of requests to that origin."""
@@ -109,26 +127,41 @@ class Destinations:
 
     def _make(self, addresses: Sequence[Address]) -> Destination:
         settings = self._settings
-        retry, bulkhead = settings.retry, settings.bulkhead
-        budget = retry.budget if retry is not None else None
+        retry, bulkhead, ejection = settings.retry, settings.bulkhead, settings.ejection
         return Destination(
             settings.service,
-            [Endpoint(address.url, self._circuit(address)) for address in addresses],
+            [self._endpoint(address.url) for address in addresses],
             picker=settings.balancer.start(),
             retry=retry,
-            budget=None if budget is None else Budget(budget, clock=settings.clock),
+            budget=self._budget(None if retry is None else retry.budget),
+            unsent_budget=self._budget(None if retry is None else retry.unsent_budget),
+            outliers=None if ejection is None else self._outliers(ejection),
             slots=None if bulkhead is None else Slots(bulkhead, clock=settings.clock),
             clock=settings.clock,
             random=self._random,
             listeners=settings.listeners,
         )
 
-    def _circuit(self, address: Address) -> Circuit | None:
+    def _watched(self, discovery: Discovery) -> Destination:
+        """A destination whose endpoints are found in the background, from its first call on."""
+        destination = self._make(())
+        roster = Roster(self._endpoint)
+        destination.watch = Watch(discovery, partial(roster.apply, destination), clock=self._settings.clock, random=self._random)
+        return destination
+
+    def _endpoint(self, url: str) -> Endpoint:
         settings = self._settings
         if settings.breaker is None:
-            return None
-        name = settings.service or ""
-        return Circuit(settings.breaker, name=name, endpoint=address.url, clock=settings.clock, listeners=settings.listeners)
+            return Endpoint(url)
+        name, clock, listeners = settings.service or "", settings.clock, settings.listeners
+        return Endpoint(url, Circuit(settings.breaker, name=name, endpoint=url, clock=clock, listeners=listeners))
+
+    def _budget(self, options: RetryBudget | None) -> Budget | None:
+        return None if options is None else Budget(options, clock=self._settings.clock)
+
+    def _outliers(self, options: Ejection) -> Outliers:
+        settings = self._settings
+        return Outliers(options, random=self._random, listeners=settings.listeners, service=settings.service)
 
     def _drop_idle(self) -> None:
         """Forget the origins that have no call under way and a closed circuit; of all others something is known that matters."""

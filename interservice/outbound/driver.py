@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .steps import AcquireSlot, FetchToken, Send, Wait
+from .steps import AcquireSlot, Discover, FetchToken, Send, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -50,4 +50,6 @@ def _carry_out(step: Step, carrier: Carrier, clock: Clock) -> Any:
         return clock.sleep(step.seconds)
     if isinstance(step, AcquireSlot):
         return step.slots.acquire(step.timeout)
+    if isinstance(step, Discover):
+        return step.watch.wait(step.seconds)
     return carrier.discard(step.sent)

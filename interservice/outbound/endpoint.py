@@ -1,4 +1,4 @@
-"""One endpoint of a destination: what is under way to it, how fast it answers, and whether it may be called now."""
+"""One endpoint of a destination: what is under way to it, how it does, and whether it may be called now."""
 
 from __future__ import annotations
 
@@ -24,17 +24,9 @@ class Endpoint:
     """
 
     __slots__ = (
-        "_cost",
-        "_decay",
-        "_failure_cost",
-        "_lock",
-        "_stamp",
-        "circuit",
-        "ejected_until",
-        "in_flight",
-        "paused_until",
-        "url",
-    )
+        "_answers", "_cost", "_decay", "_failure_cost", "_failures", "_lock", "_probe", "_probed_until", "_stamp",
+        "circuit", "ejected_until", "ejections", "in_a_row", "in_flight", "paused_until", "returning", "url",
+    )  # fmt: skip
 
     def __init__(self, url: str, circuit: Circuit | None = None, *, decay: float = 10.0, failure_cost: float = 5.0) -> None:
         self.url = url
@@ -45,6 +37,16 @@ class Endpoint:
         self.paused_until = -math.inf
         #: The moment (monotonic) until which it is left out as an outlier.
         self.ejected_until = -math.inf
+        #: Whether it was ejected and has not come back: once its time is over, one call at a time may find out.
+        self.returning = False
+        #: How often it was ejected, fading while it is well.
+        self.ejections = 0
+        #: Failures since its last success.
+        self.in_a_row = 0
+        self._answers = 0
+        self._failures = 0
+        self._probe = 0
+        self._probed_until = -math.inf
         self._decay = decay
         self._failure_cost = failure_cost
         self._cost = 0.0
@@ -55,13 +57,62 @@ class Endpoint:
         """Whether a call may go there at `now`: not paused, not ejected, and its circuit lets calls through."""
         if now < self.paused_until or now < self.ejected_until:
             return False
+        if self.returning and now < self._probed_until:
+            return False
         circuit = self.circuit
         return circuit is None or circuit.admits(now)
+
+    def bearable(self, now: float, *, slow: bool = True) -> bool:
+        """Whether a call may go there if nobody is better: ejected or not; with `slow`, also if its circuit opened for that."""
+        if now < self.paused_until:
+            return False
+        circuit = self.circuit
+        return circuit is None or circuit.admits(now) or (slow and circuit.slowed(now))
 
     def pause(self, until: float) -> None:
         """Leave it alone until then; a shorter pause than the one it has changes nothing."""
         with self._lock:
             self.paused_until = max(self.paused_until, until)
+
+    def eject(self, until: float) -> None:
+        """Leave it out until then; after that, a probe decides."""
+        with self._lock:
+            self.ejected_until = until
+            self.ejections += 1
+            self.in_a_row = 0
+            self.returning = True
+            self._probed_until = -math.inf
+
+    def lease_probe(self, now: float, seconds: float) -> int:
+        """Leave for the one call that decides on its return, to be told to `probed` within `seconds`; 0 when another has it."""
+        with self._lock:
+            if not self.returning or now < self.ejected_until or now < self._probed_until:
+                return 0
+            self._probed_until = now + seconds
+            self._probe += 1
+            return self._probe
+
+    def probing(self, probe: int) -> bool:
+        """Whether that is the probe that decides; one whose lease ended, with another given after it, no longer does."""
+        return self.returning and probe == self._probe
+
+    def probed(self, probe: int, *, success: bool | None) -> None:
+        """The probe ended: with a success it is back, without a verdict (None) another call may find out."""
+        with self._lock:
+            if not self.probing(probe):
+                return
+            if success is None:
+                self._probed_until = -math.inf
+            elif success:
+                self.returning = False
+                self._answers = self._failures = 0
+
+    def take_tally(self) -> tuple[int, int]:
+        """How many calls were answered or failed since the last time this was asked, and how many of these failed."""
+        with self._lock:
+            tally = self._answers, self._failures
+            self._answers = self._failures = 0
+            return tally
 
     def begin(self) -> None:
         """A call to it begins; `end` must follow exactly once."""
@@ -77,8 +128,13 @@ class Endpoint:
             self.in_flight -= 1
             if seconds is None:
                 return
+            self._answers += 1
             if failed:
+                self._failures += 1
+                self.in_a_row += 1
                 seconds = max(seconds, self._failure_cost)
+            else:
+                self.in_a_row = 0
             fade = math.exp((self._stamp - now) / self._decay) if now > self._stamp else 1.0
             self._cost = seconds if seconds > self._cost else seconds + (self._cost - seconds) * fade
             self._stamp = max(now, self._stamp)

@@ -13,17 +13,16 @@ from interservice.errors import CallError
 from interservice.events import Attempted, RetryBudgetExhausted, Shed
 
 from .attempt import Attempt
-from .call import Call, Destination, Lease, bulkhead_full, refused_by_all
-from .errors import NoEndpoint
+from .call import Call, Destination, Lease, bulkhead_full
+from .choice import choose, may_be_called
 from .outcome import Outcome, classify_status, verdict
 from .retry import parse_retry_after
-from .steps import AcquireSlot, Discard, FetchToken, Send, Wait
+from .steps import AcquireSlot, Discard, Discover, FetchToken, Send, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from .bulkhead import Slot
-    from .circuit import Permit
     from .endpoint import Endpoint
     from .retry import Retry
     from .steps import Sent, Step
@@ -34,6 +33,7 @@ Steps: TypeAlias = "Generator[Step, Any, Any]"
 
 _PAUSING = frozenset({429, 503})
 _UNAUTHORIZED = 401
+_CONFLICT = 409
 #: Seconds that an endpoint is left alone at most, where no `Retry.retry_after_cap` says.
 _LONGEST_PAUSE = 30.0
 
@@ -48,7 +48,9 @@ def flow(call: Call, to: Destination) -> Generator[Step, Any, Result]:
         CallError: nothing could be sent (`DeadlineExceeded`, `CircuitOpen`, `BulkheadFull`, `NoEndpoint`, `TokenUnavailable`).
     """
     if to.budget is not None:
-        to.budget.deposit()
+        to.budget.deposit(call.started)
+    if to.unsent_budget is not None:
+        to.unsent_budget.deposit(call.started)
     while True:
         try:
             lease = yield from _admit(call, to)
@@ -73,42 +75,23 @@ def _admit(call: Call, to: Destination) -> Generator[Step, Any, Lease]:
     if call.auth is not None:
         call.token = yield FetchToken(call.auth, call.deadline - now)
         now = to.clock.monotonic()
-    endpoint, permit = _pick(call, to, now)
+    if to.watch is not None and not to.endpoints:
+        yield Discover(to.watch, call.deadline - now)
+        now = to.clock.monotonic()
+        if now >= call.deadline:
+            raise call.exceeded(to.service, now, "dns")
+    endpoint, permit, probe = choose(call, to, now)
     if to.slots is None:
-        return Lease(endpoint, permit, None)
+        return Lease(endpoint, permit, None, probe)
     try:
         slot = to.slots.try_acquire() or (yield from _queue(call, to))
     except BaseException:
         if permit is not None:
             permit.ignore()
+        if probe:
+            endpoint.probed(probe, success=None)
         raise
-    return Lease(endpoint, permit, slot)
-
-
-def _pick(call: Call, to: Destination, now: float) -> tuple[Endpoint, Permit | None]:
-    """An endpoint and its circuit's permit; endpoints that had their turn come last.
-
-    Raises:
-        NoEndpoint: there are none.
-        CircuitOpen: none of them may be called now.
-    """
-    endpoints = to.endpoints
-    if not endpoints:
-        msg = f"nothing was sent: {to.service or 'the service'} has no endpoint"
-        raise NoEndpoint(msg, service=to.service, attempts=call.attempts)
-    for _ in range(len(endpoints)):
-        if len(endpoints) == 1:
-            endpoint = endpoints[0] if endpoints[0].available(now) else None
-        else:
-            endpoint = to.picker.pick(endpoints, tried=call.tried, random=to.random, now=now)
-        if endpoint is None:
-            break
-        if endpoint.circuit is None:
-            return endpoint, None
-        permit = endpoint.circuit.try_acquire()
-        if permit is not None:
-            return endpoint, permit
-    raise refused_by_all(call, to, now)
+    return Lease(endpoint, permit, slot, probe)
 
 
 def _queue(call: Call, to: Destination) -> Generator[Step, Any, Slot]:
@@ -146,6 +129,8 @@ def _attempt(call: Call, to: Destination, lease: Lease) -> Generator[Step, Any, 
     lease.report(judgement, seconds, error if error is not None else str(sent.status))
     if not sent.streaming:
         lease.release(now, None if judgement == "ignore" else seconds, failed=judgement == "failure")
+    if judgement == "failure":
+        _suspect(to, lease, outcome, now)
     call.attempts.append(Attempt(endpoint.url, started, seconds, outcome, sent.status, error))
     call.last = sent
     if sent.error is not None and outcome is not Outcome.NEVER_SENT:
@@ -155,6 +140,14 @@ def _attempt(call: Call, to: Destination, lease: Lease) -> Generator[Step, Any, 
     return sent
 
 
+def _suspect(to: Destination, lease: Lease, outcome: Outcome, now: float) -> None:
+    """A try failed: maybe its endpoint is an outlier, and maybe the service has moved."""
+    if to.outliers is not None:
+        to.outliers.failed(to.endpoints, lease.endpoint, now, lease.probe)
+    if to.watch is not None and outcome is Outcome.NEVER_SENT:
+        to.watch.hasten()
+
+
 def _classify(call: Call, to: Destination, sent: Sent, endpoint: Endpoint, now: float) -> Outcome:
     """What became of the try; an endpoint that asks to be left alone is, and a passed deadline becomes the call's own error."""
     if sent.status is not None and sent.error is None:
@@ -162,6 +155,10 @@ def _classify(call: Call, to: Destination, sent: Sent, endpoint: Endpoint, now: 
         sent.outcome = classify_status(sent.status) if retry is None else classify_status(sent.status, retry.statuses)
         if sent.status in _PAUSING:
             _heed(to, sent, endpoint, now)
+        elif sent.status == _CONFLICT and call.keyed and len(call.attempts) > call.replayed:
+            # an earlier try of ours is still being worked on (draft-ietf-httpapi-idempotency-key-header section 2.6)
+            sent.outcome = Outcome.STATUS
+            _read_retry_after(to, sent)
     elif sent.outcome is Outcome.DEADLINE:
         exceeded = call.exceeded(to.service, now, sent.phase, endpoint.url)
         exceeded.__cause__ = sent.error
@@ -171,12 +168,15 @@ def _classify(call: Call, to: Destination, sent: Sent, endpoint: Endpoint, now: 
 
 def _heed(to: Destination, sent: Sent, endpoint: Endpoint, now: float) -> None:
     """Read Retry-After; where a circuit guards the endpoint, leave it alone for that long, within reason."""
-    values = sent.fields("Retry-After")
-    if not values:
-        return
-    sent.asked = parse_retry_after(values, to.clock.time(), next(iter(sent.fields("Date")), None))
+    _read_retry_after(to, sent)
     if sent.asked and endpoint.circuit is not None:
         endpoint.pause(now + min(sent.asked, to.retry.retry_after_cap if to.retry is not None else _LONGEST_PAUSE))
+
+
+def _read_retry_after(to: Destination, sent: Sent) -> None:
+    values = sent.fields("Retry-After")
+    if values:
+        sent.asked = parse_retry_after(values, to.clock.time(), next(iter(sent.fields("Date")), None))
 
 
 def _again(call: Call, to: Destination, sent: Sent, endpoint: Endpoint) -> float | None:
@@ -190,10 +190,11 @@ def _again(call: Call, to: Destination, sent: Sent, endpoint: Endpoint) -> float
     if not retry.may_retry(outcome, method=call.method, keyed=call.keyed, facts=sent.facts, status=sent.status, attempt=made):
         return None
     wait = _wait(call, to, retry, sent, endpoint)
-    if wait is None or to.budget is None or to.budget.try_withdraw():
+    budget = to.unsent_budget if outcome is Outcome.NEVER_SENT else to.budget
+    if wait is None or budget is None or budget.try_withdraw():
         return wait
     if to.listeners:
-        to.listeners(RetryBudgetExhausted(to.service, to.budget.balance))
+        to.listeners(RetryBudgetExhausted(to.service, budget.balance))
     return None
 
 
@@ -201,7 +202,7 @@ def _wait(call: Call, to: Destination, retry: Retry, sent: Sent, endpoint: Endpo
     """How long to pause; None when too little time is left, or no endpoint would take the call after it."""
     call.tried.append(endpoint)
     now = to.clock.monotonic()
-    elsewhere = any(other not in call.tried and other.available(now) for other in to.endpoints)
+    elsewhere = any(other not in call.tried and may_be_called(to, other, now) for other in to.endpoints)
     if sent.outcome is Outcome.READ_TIMEOUT and not elsewhere:
         return None  # it is busy with this very request: more of the same would make it worse
     if call.waits is None:
@@ -209,7 +210,7 @@ def _wait(call: Call, to: Destination, retry: Retry, sent: Sent, endpoint: Endpo
     wait = call.waits.after(sent.outcome or Outcome.OK, status=sent.status, retry_after=sent.asked, elsewhere=elsewhere)
     if not retry.worth_waiting(wait, call.deadline - now, None if elsewhere else sent.asked):
         return None
-    return wait if any(other.available(now + wait) for other in to.endpoints) else None
+    return wait if any(may_be_called(to, other, now + wait) for other in to.endpoints) else None
 
 
 def _replays(call: Call, sent: Sent) -> bool:

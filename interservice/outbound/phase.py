@@ -72,9 +72,12 @@ class Phase:
         lease: Seconds after which a probe that has not reported gives its place to another.
         leases: The probes under way and when their leases end, the oldest first.
         running: Calls under way by start, where slow ones are to be seen before they end; None where not.
+        slow: Whether it is open, or half-open after that, because calls were slow and not because they failed.
     """
 
-    __slots__ = ("enough", "lease", "leases", "opened", "passes", "probes", "records", "running", "state", "until", "window")
+    __slots__ = (
+        "enough", "lease", "leases", "opened", "passes", "probes", "records", "running", "slow", "state", "until", "window",
+    )  # fmt: skip
 
     def __init__(self, state: State, window: Window, *, enough: int) -> None:
         self.state: State = state
@@ -88,6 +91,7 @@ class Phase:
         self.lease = math.inf
         self.leases: dict[Permit, float] = {}
         self.running: deque[Permit] | None = None
+        self.slow = False
 
     def facts(self, now: float) -> dict[str, Any]:
         """Plain data; what is too old is let go first, but not from the metrics that an open phase keeps."""
@@ -141,6 +145,14 @@ def tripped(window: Window, enough: int, limits: Thresholds) -> bool:
     if calls < enough:
         return False
     return window.failures / calls >= limits.failure_rate or window.slow / calls >= limits.slow_rate
+
+
+def merely_slow(phase: Phase, limits: Thresholds) -> bool:
+    """Whether a phase that is about to open does so because calls were slow, with fewer failures than would open it."""
+    window, calls = phase.window, phase.probes or phase.window.calls
+    if not calls or not window.slow:
+        return False
+    return window.slow / calls >= limits.slow_rate and window.failures / calls < limits.failure_rate
 
 
 def judged(window: Window, probes: int, limits: Thresholds, *, slow_counts: bool) -> State | None:

@@ -10,6 +10,8 @@ from requests.cookies import extract_cookies_to_jar
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
+from .answer import Answer
+
 if TYPE_CHECKING:
     import urllib3
     from requests.adapters import HTTPAdapter
@@ -45,4 +47,7 @@ def build(adapter: HTTPAdapter, request: requests.PreparedRequest, raw: urllib3.
 
 def load(response: requests.Response, raw: Any) -> None:
     """Read the whole body now, decoded, so that `response.content` has it."""
-    vars(response).update(_content=raw.read(decode_content=True) or b"", _content_consumed=True)
+    if isinstance(raw, Answer):
+        vars(response).update(_content=raw.read(decode_content=True) or b"", _content_consumed=True)
+    else:  # made by others, who may have less of a `read` than urllib3
+        response.content  # noqa: B018 - reads it

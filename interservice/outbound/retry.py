@@ -6,6 +6,7 @@ The first three are `may_retry`; `Waits` has the pauses of one call.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -34,6 +35,8 @@ MIN_USEFUL = 0.005
 _SPREAD = 0.1
 #: A server that says it is overloaded, but not for how long, is left alone by a longer backoff (botocore: 1 s, not 0.05).
 _OVERLOADED = frozenset({429, 503})
+#: With a key of ours: an earlier try is still being worked on, wherever that is. As good a reason to wait.
+_CONFLICT = 409
 #: Failures after which a request may have been processed.
 _MAYBE_PROCESSED = frozenset({Outcome.STALE, Outcome.RESET, Outcome.READ_TIMEOUT, Outcome.TRUNCATED, Outcome.STATUS})
 
@@ -46,10 +49,14 @@ class Retry:
         attempts: How often a request may be sent in all, the first time included.
         backoff: The pauses between tries.
         budget: What retries may cost the destination as a whole; None for no budget.
+        unsent_budget: The same for retries of what was not sent at all, which cost the destination little and us time; None for
+            no budget.
         statuses: Answers that are tried again. 408 and 425 are tried once more besides, by their definition.
         methods: Methods that may be repeated although the server may have processed them.
         idempotency_key: "auto" gives each request of another method an Idempotency-Key, the same for all its tries, which makes
             it repeatable; None leaves that to the caller. A request that has the header is repeatable either way.
+        quoted_key: Whether that key is sent in quotes, as the draft has it (a Structured Field string), or bare, as many services
+            that are older than the draft expect it.
         retry_unsafe: Repeat other methods as well, whatever was processed. For services known to be idempotent throughout.
         retry_after_cap: A Retry-After of more seconds is not waited for: the answer is returned at once.
         overload_backoff: The pauses after a 429 or 503 that does not say how long to wait.
@@ -61,9 +68,11 @@ class Retry:
     attempts: int = 3
     backoff: Backoff = field(default_factory=Backoff)
     budget: RetryBudget | None = field(default_factory=RetryBudget)
+    unsent_budget: RetryBudget | None = field(default_factory=lambda: RetryBudget(ratio=1.0))
     statuses: Collection[int] = RETRYABLE_STATUSES
     methods: Collection[str] = IDEMPOTENT_METHODS
     idempotency_key: Literal["auto"] | None = None
+    quoted_key: bool = True
     retry_unsafe: bool = False
     retry_after_cap: float = 30.0
     overload_backoff: Backoff = field(default_factory=lambda: Backoff(base=1.0, cap=20.0))
@@ -72,9 +81,9 @@ class Retry:
         options.number("Retry.attempts", self.attempts, at_least=1, integer=True)
         for name in ("backoff", "overload_backoff"):
             options.check(isinstance(getattr(self, name), Backoff), f"Retry.{name}", "a Backoff", getattr(self, name))
-        options.check(
-            self.budget is None or isinstance(self.budget, RetryBudget), "Retry.budget", "a RetryBudget or None", self.budget
-        )
+        for name in ("budget", "unsent_budget"):
+            value = getattr(self, name)
+            options.check(value is None or isinstance(value, RetryBudget), f"Retry.{name}", "a RetryBudget or None", value)
         options.check(isinstance(self.statuses, Collection), "Retry.statuses", "a list of statuses", self.statuses)
         for status in self.statuses:
             options.number("Retry.statuses", status, at_least=100, at_most=599, integer=True)
@@ -82,8 +91,14 @@ class Retry:
         methods = options.strings("Retry.methods", self.methods)
         object.__setattr__(self, "methods", frozenset(method.upper() for method in methods))
         options.one_of("Retry.idempotency_key", self.idempotency_key, (None, "auto"))
-        options.check(isinstance(self.retry_unsafe, bool), "Retry.retry_unsafe", "True or False", self.retry_unsafe)
+        for name in ("retry_unsafe", "quoted_key"):
+            options.check(isinstance(getattr(self, name), bool), f"Retry.{name}", "True or False", getattr(self, name))
         options.number("Retry.retry_after_cap", self.retry_after_cap, at_least=0)
+
+    def key(self) -> str:
+        """A new Idempotency-Key, as it goes into the header."""
+        key = uuid.uuid4()
+        return f'"{key}"' if self.quoted_key else str(key)
 
     def repeatable(self, method: str, *, keyed: bool) -> bool:
         """Whether a request may be sent again although it may have been processed."""
@@ -153,11 +168,11 @@ class Waits:
         if outcome is Outcome.STALE and not self._stale:
             self._stale = True
             return 0.0
-        if elsewhere:
+        if elsewhere and status != _CONFLICT:
             return self._next()
         if retry_after:
             return max(self._next(), retry_after * (1.0 + _SPREAD * self._random.random()))
-        if outcome is Outcome.STATUS and status in _OVERLOADED:
+        if outcome is Outcome.STATUS and (status in _OVERLOADED or status == _CONFLICT):
             return self._next_overload()
         return self._next()
 

@@ -59,6 +59,8 @@ class Route:
         """The pool of connections to an endpoint."""
         pool = self._pools.get(endpoint)
         if pool is None:
+            if len(self._pools) >= _MOST:  # of endpoints long gone, most of them
+                self._pools.clear()
             pool = self._pools[endpoint] = self._connect(endpoint, request)
         return pool
 

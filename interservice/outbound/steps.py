@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .bulkhead import Slots
     from .endpoint import Endpoint
     from .outcome import Outcome, WireFacts
+    from .watch import Watch
 
 
 class Auth(Protocol):
@@ -54,13 +55,20 @@ class FetchToken(NamedTuple):
     seconds: float
 
 
+class Discover(NamedTuple):
+    """Wait up to `seconds` for the service to be found, where it runs is not known yet."""
+
+    watch: Watch
+    seconds: float
+
+
 class Discard(NamedTuple):
     """Let go of a streamed response that will be tried again: its body is not wanted."""
 
     sent: Sent
 
 
-Step: TypeAlias = Send | Wait | AcquireSlot | FetchToken | Discard
+Step: TypeAlias = Send | Wait | AcquireSlot | FetchToken | Discover | Discard
 
 
 def _no_fields(_name: str) -> Sequence[str]:

@@ -27,3 +27,9 @@ class Timeouts:
     def __post_init__(self) -> None:
         for name in ("connect", "read", "total"):
             options.number(f"Timeouts.{name}", getattr(self, name), above=0, optional=True)
+
+
+#: Of an adapter that stands in for `HTTPAdapter` and may meet any host: nothing is waited for without end, as `requests` does,
+#: and nothing that works is cut short. 10 s are three lost SYNs (sent again after 1, 3 and 7 s, RFC 6298); 60 s is the read
+#: timeout of botocore and of proxies (NGINX's proxy_read_timeout); a download may take as long as it goes on.
+ANY_HOST = Timeouts(connect=10.0, read=60.0, total=None)

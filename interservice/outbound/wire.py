@@ -12,6 +12,8 @@ import math
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from urllib3.util import Timeout
+
 from .outcome import WireFacts
 
 if TYPE_CHECKING:
@@ -62,6 +64,19 @@ class Wire:
             msg = "the deadline of the call passed"
             raise TimeoutError(msg)
         return left
+
+    def unseen(self) -> Timeout:
+        """The request goes over a connection that is not ours, of a SOCKS proxy or of who records calls: it tells no facts.
+
+        So it counts as sent, lest something be sent twice; and the time left bounds each operation, where it cannot bound all.
+
+        Raises:
+            TimeoutError: nothing is left.
+        """
+        self.facts.bytes_written = 1
+        self.phase = "headers"
+        connect = self.patience(self.connect)
+        return Timeout(connect=connect, read=self.patience(self.read))
 
 
 #: The try that this thread is making; a connection takes it over when a request is put on it.

@@ -129,7 +129,7 @@ def test_file_whose_connection_broke_is_a_disconnect() -> None:
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "wsgi.file_wrapper": FileWrapper}
     result: Any = WSGIMiddleware(app, Gate([], [recorder]))(environ, lambda *args: print)
     try:  # as gunicorn does: the body is closed while the error of the socket is under way
-        raise BrokenPipeError
+        raise BrokenPipeError  # noqa: TRY301
     except BrokenPipeError:
         result.close()
     (served,) = recorder.of(Served)

@@ -21,7 +21,7 @@ needs_signals = pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="
 
 
 def slots(limit: int) -> Slots:
-    return Slots(Bulkhead(max_concurrent=limit))
+    return Slots(Bulkhead(max_concurrent=limit, newest_first_after=None))
 
 
 def take(subject: Slots) -> Slot:
@@ -121,6 +121,29 @@ def test_places_are_given_in_the_order_of_asking() -> None:
         waiting.result()
     assert order == [0, 1, 2, 3, 4]
     assert subject.in_flight == 0
+
+
+@pytest.mark.parametrize(("seconds", "served"), [(0.5, ["first", "last"]), (0.6, ["last", "first"])])
+def test_in_a_queue_that_stands_the_newest_is_served_first(seconds: float, served: list[str]) -> None:
+    clock = FakeClock(monotonic=0.0)
+    subject = Slots(Bulkhead(max_concurrent=1, newest_first_after=0.5), clock=clock)
+    held = take(subject)
+    order: list[str] = []
+
+    def note(name: str) -> Callable[[Waiting], None]:
+        def then(waiting: Waiting) -> None:
+            order.append(name)
+            assert waiting.slot is not None
+            waiting.slot.release()
+
+        return then
+
+    queue = [Waiting(subject, then=note(name)).until_queued() for name in ("first", "last")]
+    clock.advance(seconds)
+    held.release()
+    for waiting in queue:
+        waiting.result()
+    assert order == served
 
 
 def test_more_places_let_those_in_who_wait() -> None:

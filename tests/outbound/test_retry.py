@@ -161,3 +161,12 @@ def test_nonsense_is_refused_by_name(options: dict[str, Any], message: str) -> N
 def test_options_can_be_compared_and_hashed() -> None:
     assert Retry() == Retry()
     assert len({Retry(), Retry(), Retry(attempts=2)}) == 2
+
+
+@pytest.mark.parametrize("quoted", [True, False])
+def test_keys_are_new_each_time_and_quoted_as_asked(quoted: bool) -> None:
+    retry = Retry(idempotency_key="auto", quoted_key=quoted)
+    one, other = retry.key(), retry.key()
+    assert one != other
+    assert (one[0], one[-1]) == ('"', '"') if quoted else '"' not in one
+    assert len(one) == 36 + 2 * quoted

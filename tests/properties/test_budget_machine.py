@@ -27,9 +27,10 @@ class BudgetMachine(RuleBasedStateMachine):
         self.deposits = self.withdrawals = 0
 
     def total(self) -> int:
-        """What has not expired, the reserve included."""
+        """What was earned, or the reserve if that is more, less what was spent, as far as these have not expired."""
         oldest = int(self.clock.monotonic()) - SLICES + 1
-        return self.reserve + sum(amount for at, amount in self.entries if at >= oldest)
+        amounts = [amount for at, amount in self.entries if at >= oldest]
+        return max(self.reserve, sum(amount for amount in amounts if amount > 0)) + sum(min(0, amount) for amount in amounts)
 
     @rule(times=st.integers(1, 20))
     def deposit(self, times: int) -> None:

@@ -15,6 +15,7 @@ from interservice.http import Request
 from interservice.telemetry import AccessLog, JsonLines
 from interservice.telemetry.redact import REDACTED, Secrets
 from tests.telemetry.material import Headers, Principal, Sink, Version, called, exchange, served, strict
+from tests.telemetry.test_schemas import check_ecs
 
 #: Text as servers give it: any code point, lone surrogates and controls included, and bytes decoded as WSGI does.
 texts = st.text(st.characters(exclude_categories=[]), max_size=60) | st.binary(max_size=60).map(lambda raw: raw.decode("latin-1"))
@@ -125,6 +126,23 @@ def test_any_request_is_one_strict_line(
     error = ValueError(text[5]) if text[5] else None
     event = Served(made, status, 2**70, seconds, None, text[6] or "ok", error)
     one_line(event, **options, request_headers=["x-a"])
+
+
+@given(
+    st.lists(long_texts, min_size=6, max_size=6),
+    st.dictionaries(keys, values, max_size=5),
+    st.sampled_from([200, 404, 500, None]),
+)
+def test_any_request_passes_the_ecs_specification(text: list[str], fields: dict[Any, Any], status: int | None) -> None:
+    check_ecs(one_line(hostile_event(text, fields, status), preset="ecs"))
+
+
+def hostile_event(text: list[str], fields: dict[Any, Any], status: int | None) -> Served:
+    """The end of a request that holds whatever it is given, wherever there is a place for it."""
+    headers = Headers([("user-agent", text[0])])
+    made = exchange(Request(text[1], text[2], headers, query=text[3], peer=text[4]), principal=Principal(subject=text[5]))
+    made.fields = fields
+    return Served(made, status, 1, 0.01, None, "ok", ValueError(text[0]) if status == 500 else None)
 
 
 @given(presets, st.dictionaries(keys, values, max_size=6))

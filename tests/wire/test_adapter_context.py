@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from interservice.deadline import Deadline
+from interservice.errors import ConfigurationError
 from interservice.exchange import Exchange, enter
 from interservice.faultserver import FaultServer, Reply
 from interservice.http import Request
@@ -114,3 +115,30 @@ def test_a_host_that_it_was_not_mounted_for_learns_nothing(server: FaultServer) 
         session.get(other.url)
         assert "traceparent" in server.requests[0].headers
         assert {"traceparent", "x-request-id", "x-request-timeout-ms"}.isdisjoint(other.requests[0].headers)
+
+
+@pytest.mark.usefixtures("exchange")
+def test_trace_is_told_in_further_formats_where_they_are_wanted(server: FaultServer) -> None:
+    adapter = ServiceAdapter("billing", endpoints=[server.url], trace_formats=["b3", "gcp"])
+    with ServiceSession({"billing": adapter}) as session:
+        session.get("http://billing/", headers={"X-Cloud-Trace-Context": "the caller's own"})
+    (request,) = server.requests
+    _, trace_id, span_id, _ = request.headers["traceparent"].split("-")
+    assert request.headers["b3"].startswith(f"{trace_id}-{span_id}-1")
+    assert request.headers["x-cloud-trace-context"] == "the caller's own"
+    assert "x-amzn-trace-id" not in request.headers
+
+
+def test_unknown_trace_format_is_refused_when_made() -> None:
+    with pytest.raises(ConfigurationError, match=r"ServiceAdapter\.trace_formats"):
+        ServiceAdapter("billing", trace_formats=["zipkin"])
+
+
+def test_task_behind_the_answer_has_the_trace_of_its_request_and_not_its_time(exchange: Exchange, server: FaultServer) -> None:
+    exchange.finished = True
+    exchange.deadline = Deadline.after(0.0)
+    with session_for(server) as session:
+        assert session.get("http://billing/").status_code == 200
+    (request,) = server.requests
+    assert request.headers["x-request-id"] == "request-1"
+    assert TRACE.trace_id in request.headers["traceparent"]

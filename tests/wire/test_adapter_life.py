@@ -31,6 +31,7 @@ from interservice.outbound import (
     Bulkhead,
     CircuitBreaker,
     CircuitOpen,
+    DeadlineExceeded,
     Retry,
     ServiceAdapter,
     ServiceSession,
@@ -193,6 +194,19 @@ def test_a_proxy_that_cannot_be_reached_is_a_proxy_error_with_nothing_sent(serve
     assert [str(attempt.outcome) for attempt in caught.value.attempts] == ["never_sent"] * 3  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(("total", "kind"), [(0.3, DeadlineExceeded), (20.0, requests.RequestException)])
+def test_a_proxy_that_trickles_its_answer_to_connect_holds_nobody_up(
+    server: FaultServer, total: float, kind: type[Exception]
+) -> None:
+    server.expect(*[Reply.trickle(0.02, b"x" * 400, from_head=True)] * 3)
+    timeouts = Timeouts(connect=0.4, read=20.0, total=total)
+    with on(ServiceAdapter(retry=QUICK, timeouts=timeouts)) as session, pytest.raises(kind) as caught:
+        session.post("https://example.com/", data=b"x", proxies={"https": server.url})
+    attempts = caught.value.attempts  # type: ignore[attr-defined]
+    assert [str(attempt.outcome) for attempt in attempts] == (["deadline"] if total < 1.0 else ["never_sent"] * 3)
+    assert {request.method for request in server.requests} == {"CONNECT"}
+
+
 # TLS
 
 
@@ -286,7 +300,7 @@ def test_a_ca_bundle_that_is_missing_is_an_os_error_and_not_tried_again(server: 
         ({"endpoints": ["http://a/path"]}, "ServiceAdapter.endpoints"),
         ({"endpoints": ["http://a:99999"]}, "ServiceAdapter.endpoints"),
         ({"retry": 3}, "ServiceAdapter.retry"),
-        ({"timeouts": None}, "ServiceAdapter.timeouts"),
+        ({"timeouts": 5.0}, "ServiceAdapter.timeouts"),
         ({"breaker": True}, "ServiceAdapter.breaker"),
         ({"bulkhead": 64}, "ServiceAdapter.bulkhead"),
         ({"balancer": "p2c"}, "ServiceAdapter.balancer"),

@@ -132,7 +132,7 @@ def test_the_other_direction_and_other_events_are_counted(metrics: StatsD, recei
         "shop.circuit.billing.10_0_0_1_80.open:1|c",
         "shop.shed.orders:1|c",
         "shop.retry_budget_exhausted.billing:1|c",
-        "shop.token_refused.expired:1|c",
+        "shop.auth.invalid.expired:1|c",
     }
 
 
