@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .machine import machine, versions
 from .measure import Measured, Pace, measure
 from .report import document, markdown
-from .rows import first_token, gate_asgi, gate_peers, gate_wsgi, growth, outbound
+from .rows import first_token, gate_asgi, gate_peers, gate_wsgi, growth, negotiation, outbound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -23,6 +23,7 @@ _SUBJECTS = {
     "gate-wsgi": gate_wsgi,
     "gate-asgi": gate_asgi,
     "peers": gate_peers,
+    "versions": negotiation,
     "tokens": first_token,
     "outbound": outbound,
     "growth": growth,

@@ -21,14 +21,15 @@ _TEXT = """\
 The same request. The layers by hand are one WSGI function around the application: PyJWT with PyJWKClient (keys and look-ups
 cached), a version expression, trace and request id, one python-json-logger line to a stream that keeps nothing, statsd's
 timing and counter for each request. OpenTelemetry is its WSGI middleware, without an SDK (nothing is recorded) and, where it
-is installed, with one that samples every request and exports to nowhere. The single parts are called alone, outside any
-application, so that a bare call of the application is no part of them."""
+is installed, with one that samples every request and exports to nowhere. wsgi-statsd sends a timing for each request. The
+single parts are called alone, outside any application, so that a bare call of the application is no part of them."""
 _FLASK = """\
 The same request, to a Flask application with one route. Flask-JWT-Extended verifies the token (RS256, issuer and audience)
 and nothing else; the gate does its whole job."""
 
 _otel = Peer("opentelemetry.instrumentation.wsgi")
 _sdk = Peer("opentelemetry.sdk.trace")
+_wsgi_statsd = Peer("wsgi_statsd")
 _flask = Peer("flask")
 _extended = Peer("flask_jwt_extended")
 _LAYERS = "layers by hand"
@@ -59,6 +60,7 @@ def _plain(scene: Scene, stack: ExitStack) -> Table:
             ),
             ("OpenTelemetry WSGI alone, without SDK", lambda: serving(_otel.OpenTelemetryMiddleware(bare)), ""),
             ("OpenTelemetry WSGI alone, with SDK", lambda: serving(_recorded()), ""),
+            ("wsgi-statsd alone", lambda: serving(_wsgi_statsd.StatsdTimingMiddleware(bare, statsd_client(scene, stack))), ""),
             ("PyJWT and PyJWKClient, one token", lambda: calls(_decoding(scene)), ""),
             ("python-json-logger, one line", lambda: calls(_logging()), ""),
             ("statsd, timing and incr", lambda: calls(_counting(scene, stack)), ""),

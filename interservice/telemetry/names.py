@@ -107,6 +107,14 @@ METRICS: dict[str, Metric] = {
         "c", "shed.{service}", "interservice.shed", ("service",),
         "Requests and calls turned away because too many were under way.",
     ),
+    "ejected": Metric(
+        "c", "ejected.{called}.{endpoint}.{reason}", "interservice.ejected", ("called", "endpoint", "reason"),
+        "Endpoints left out of balancing, by why: consecutive, success_rate, failure_rate, probe.",
+    ),
+    "deprecated_call": Metric(
+        "c", "deprecated_call.{called}", "interservice.deprecated_call", ("called",),
+        "Answers that said that what was called is deprecated or will go.",
+    ),
     "call": Metric(
         "ms", "call.{called}.{method}.{result}", "http.client.request.duration", ("called", "method", "result"),
         "Milliseconds of a call, all attempts included; the result is the status, or the outcome where there was none.",

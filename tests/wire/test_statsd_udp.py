@@ -17,7 +17,15 @@ import pytest
 import statsd
 
 from interservice.errors import Rejection
-from interservice.events import Attempted, CircuitChanged, RetryBudgetExhausted, Shed, TokenRefused
+from interservice.events import (
+    Attempted,
+    CircuitChanged,
+    DeprecatedCall,
+    EndpointEjected,
+    RetryBudgetExhausted,
+    Shed,
+    TokenRefused,
+)
 from interservice.telemetry import StatsD
 from interservice.telemetry.address import Address
 from interservice.telemetry.transport import RESOLVE_AGAIN, RESOLVE_EVERY, DatagramClient, StreamClient
@@ -118,6 +126,8 @@ def test_the_other_direction_and_other_events_are_counted(metrics: StatsD, recei
     metrics(Attempted("billing", "http://10.0.0.1:80", 1, 0.1, "timeout", None, None))
     metrics(CircuitChanged("billing", "http://10.0.0.1:80", "closed", "open", {}))
     metrics(Shed("orders", 1, 1))
+    metrics(EndpointEjected("billing", "http://10.0.0.1:80", "consecutive", 5.0))
+    metrics(DeprecatedCall("billing", "http://billing/", "1", deprecated=True, since=None, sunset=None, links={}))
     metrics(RetryBudgetExhausted("billing", 0.0))
     metrics(TokenRefused("orders", "expired", public=False))
     metrics(object())
@@ -131,6 +141,8 @@ def test_the_other_direction_and_other_events_are_counted(metrics: StatsD, recei
         "shop.attempt.billing.10_0_0_1_80.timeout:100.000|ms",
         "shop.circuit.billing.10_0_0_1_80.open:1|c",
         "shop.shed.orders:1|c",
+        "shop.ejected.billing.10_0_0_1_80.consecutive:1|c",
+        "shop.deprecated_call.billing:1|c",
         "shop.retry_budget_exhausted.billing:1|c",
         "shop.auth.invalid.expired:1|c",
     }
