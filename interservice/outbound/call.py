@@ -183,6 +183,8 @@ def refused_by_all(call: Call, to: Destination, now: float) -> Exception:
     soonest = math.inf
     best: tuple[Endpoint, dict[str, Any]] | None = None
     for endpoint in to.endpoints:
+        if endpoint.circuit is not None and not endpoint.circuit.admits(now):
+            endpoint.circuit.passed_over()
         until, facts = _back_at(endpoint, now)
         if best is None or until < soonest:
             soonest, best = until, (endpoint, facts)

@@ -111,6 +111,11 @@ class Circuit:
             raise self.refusal()
         return permit
 
+    def passed_over(self) -> None:
+        """Count a call that was not even tried here, because `admits` said no."""
+        with self._lock:
+            self._not_permitted += 1
+
     def refusal(self) -> Exception:
         """A fresh `CircuitOpen` that says why a call is not let through: state, rates, last failure, and when to come back."""
         from .errors import CircuitOpen  # noqa: PLC0415 - the machine itself knows nothing of requests

@@ -27,7 +27,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTION
 _MAX_USER_AGENT = 256
 #: Of a Content-Length: what fits in 64 bits.
 _MAX_DIGITS = 19
-_SERVER_ERRORS = 500
+_CLIENT_ERRORS, _SERVER_ERRORS = 400, 500
 
 
 class Records(Parts):
@@ -73,7 +73,7 @@ class Records(Parts):
             record[key.called] = event.service
         if event.attempts > 1:
             record[key.retries] = event.attempts - 1
-        self._end(record, status, event.seconds, outcome)
+        self._end(record, status, event.seconds, _answered(outcome, status))
         if self._ecs and level >= ERROR:
             record["event.outcome"] = "failure"
         if event.trace is not None:
@@ -205,3 +205,10 @@ class Records(Parts):
             values = request.headers.all(name)
             if values:
                 record[self._header_key + name] = [redact_text(value[:_MAX_USER_AGENT]) for value in values]
+
+
+def _answered(outcome: str, status: int | None) -> str:
+    """How a call ended, in the words of an exchange where it was answered: to a reader a 500 is not "ok", on whichever side."""
+    if status is None or status < _CLIENT_ERRORS or outcome not in ("ok", "status"):
+        return outcome
+    return "client_error" if status < _SERVER_ERRORS else "server_error"

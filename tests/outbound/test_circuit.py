@@ -785,3 +785,10 @@ def test_nonsense_is_refused_by_name(options: dict[str, Any], message: str) -> N
     with pytest.raises(ConfigurationError) as caught:
         CircuitBreaker(**options)
     assert str(caught.value) == message
+
+
+def test_call_that_was_passed_over_counts_as_not_permitted() -> None:
+    subject = Circuit(CircuitBreaker())
+    subject.force_open()
+    subject.passed_over()
+    assert subject.snapshot()["not_permitted"] == 1

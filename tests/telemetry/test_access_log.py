@@ -412,3 +412,17 @@ def test_a_buffered_log_writes_in_order_from_another_thread() -> None:
     assert log.flush(10.0)
     log.close()
     assert [record["request_id"] for record in sink.records()] == [f"r-{number}" for number in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "told"),
+    [
+        (200, "ok", "ok"),
+        (404, "ok", "client_error"),
+        (500, "ok", "server_error"),
+        (503, "status", "server_error"),
+        (None, "reset", "reset"),
+    ],
+)
+def test_outcome_of_a_call_says_what_its_status_says(status: int | None, outcome: str, told: str) -> None:
+    assert record_of(called(status, outcome))["outcome"] == told
