@@ -91,6 +91,30 @@ class Shed(NamedTuple):
     in_flight: int
 
 
+class TokenFetched(NamedTuple):
+    """A token was asked for at a token endpoint, on behalf of a client of ours.
+
+    Attributes:
+        client: The client id that asked.
+        outcome: "ok" or "fail".
+        early: Whether the token in hand had not expired yet, so that nobody waited.
+        seconds: How long it took, tries included.
+        error: The OAuth error of a refusal (RFC 6749 section 5.2), or None.
+    """
+
+    client: str
+    outcome: str
+    early: bool
+    seconds: float
+    error: str | None
+
+
+class TokenReplayed(NamedTuple):
+    """A service answered 401 to our token, and the call was made again with another one."""
+
+    service: str | None
+
+
 class EndpointEjected(NamedTuple):
     """An endpoint did worse than its siblings and is left out of balancing for `seconds`.
 

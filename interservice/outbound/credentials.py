@@ -35,6 +35,7 @@ class ClientCredentials(TokenClient):
         allow_http: Whether secrets and tokens may go over plain http beyond this machine.
         session: For the requests to the server, with its certificates and proxies; by default one that takes nothing from the
             environment.
+        listeners: Are told `TokenFetched`.
         clock: Gives lifetimes.
 
     Raises:
@@ -79,6 +80,7 @@ class ClientCredentials(TokenClient):
             fetch = TokenFetch(self, session=self._sender(), clock=self.clock)
             # One of two threads that come here at once wins; what the other made was never used.
             source = self._sources.setdefault(
-                pid, TokenSource(lambda: fetch(self.request), clock=self.clock, name=repr(self.client_id))
+                pid,
+                TokenSource(lambda: fetch(self.request), clock=self.clock, name=repr(self.client_id), fetched=self._fetched),
             )
         return source

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from interservice.errors import CallError
-from interservice.events import Attempted, RetryBudgetExhausted, Shed
+from interservice.events import Attempted, RetryBudgetExhausted, Shed, TokenReplayed
 
 from .attempt import Attempt
 from .call import Call, Destination, Lease, bulkhead_full
@@ -182,6 +182,8 @@ def _read_retry_after(to: Destination, sent: Sent) -> None:
 def _again(call: Call, to: Destination, sent: Sent, endpoint: Endpoint) -> float | None:
     """How long to wait before the next try; None when this was the last. The budget is asked once nothing else is in the way."""
     if sent.status == _UNAUTHORIZED and _replays(call, sent):
+        if to.listeners:
+            to.listeners(TokenReplayed(to.service))
         return 0.0
     retry, outcome = to.retry, sent.outcome
     if retry is None or outcome is None or outcome is Outcome.OK:

@@ -19,14 +19,18 @@ import requests
 from interservice import options
 from interservice.clock import SYSTEM, Clock
 from interservice.errors import ConfigurationError
+from interservice.events import Listener, Listeners, TokenFetched
 from interservice.hosts import check_url, is_private
 
 from . import assertion
 from .adapter import ServiceAdapter
 from .timeouts import Timeouts
+from .token_state import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
+    from .token_state import Held
 
 AuthMethod: TypeAlias = Literal["client_secret_basic", "client_secret_post", "private_key_jwt"]
 _METHODS: Final = ("client_secret_basic", "client_secret_post", "private_key_jwt")
@@ -52,7 +56,9 @@ class TokenClient:
     extra: Mapping[str, str] = field(default_factory=dict, repr=False)
     allow_http: bool = False
     session: requests.Session | None = field(default=None, repr=False)
+    listeners: Sequence[Listener] = field(default=(), repr=False)
     clock: Clock = field(default=SYSTEM, repr=False)
+    _listeners: Listeners = field(init=False, repr=False)
     _key: assertion.AssertionKey | None = field(default=None, init=False, repr=False)
     #: What the request says itself; `extra` must not say it again.
     _reserved: ClassVar[frozenset[str]] = frozenset(
@@ -61,6 +67,7 @@ class TokenClient:
 
     def __post_init__(self) -> None:
         options.text(self._option("client_id"), self.client_id)
+        object.__setattr__(self, "_listeners", Listeners(self.listeners, option=self._option("listeners")))
         self._check_proof()
         for name in ("token_url", "issuer"):
             value = getattr(self, name)
@@ -122,6 +129,13 @@ class TokenClient:
             form.append(("audience", self.audience))
         headers, proof = self.proof(now)
         return headers, urlencode([*form, *self.extra.items(), *proof]).encode()
+
+    def _fetched(self, outcome: Held | Failure, early: bool, seconds: float) -> None:  # noqa: FBT001 - called by position
+        """Tell the listeners of a fetch that ended."""
+        if self._listeners:
+            failure = outcome if isinstance(outcome, Failure) else None
+            error = None if failure is None else failure.oauth_error
+            self._listeners(TokenFetched(self.client_id, "ok" if failure is None else "fail", early, seconds, error))
 
     def _sender(self) -> requests.Session:
         """What requests are sent with; a new one unless one was given."""

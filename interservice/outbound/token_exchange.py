@@ -57,6 +57,7 @@ class TokenExchange(TokenClient):
         max_subjects: How many callers' tokens are kept.
         session: For the requests to the server, with its certificates and proxies; by default one that takes nothing from the
             environment.
+        listeners: Are told `TokenFetched`.
         clock: Gives lifetimes.
 
     Raises:
@@ -157,4 +158,5 @@ class _Subjects:
     def _made(self, subject: str, expires_at: float) -> TokenSource:
         ask = partial(self._options.request, subject)
         fetch: Callable[[], Held | Failure] = partial(self._fetch, ask, expires_by=expires_at)
-        return TokenSource(fetch, clock=self._options.clock, name=f"a caller of {self._options.client_id!r}")
+        told = self._options._fetched  # noqa: SLF001 - one thing in two classes
+        return TokenSource(fetch, clock=self._options.clock, name=f"a caller of {self._options.client_id!r}", fetched=told)

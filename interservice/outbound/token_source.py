@@ -31,11 +31,20 @@ class TokenSource:
         fetch: Gets a token or says why not; may block, may raise.
         clock: Its `monotonic()` is the scale of the tokens that `fetch` gives.
         name: For messages: which credentials these are.
+        fetched: Is told of each fetch that ended: how, whether the token in hand was still good, and the seconds it took.
     """
 
-    __slots__ = ("_clock", "_fetch", "_flight", "_lock", "_name", "_state")
+    __slots__ = ("_clock", "_fetch", "_fetched", "_flight", "_lock", "_name", "_state")
 
-    def __init__(self, fetch: Callable[[], Held | Failure], *, clock: Clock, name: str) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[], Held | Failure],
+        *,
+        clock: Clock,
+        name: str,
+        fetched: Callable[[Held | Failure, bool, float], object] | None = None,
+    ) -> None:
+        self._fetched = fetched
         self._fetch = fetch
         self._clock = clock
         self._name = name
@@ -83,6 +92,7 @@ class TokenSource:
             self._fly(flight)
 
     def _fly(self, flight: threading.Event) -> None:
+        started = self._clock.monotonic()
         try:
             outcome = self._fetch()
         except Exception as error:  # noqa: BLE001 - the flight must end for those who wait, whatever happened
@@ -94,7 +104,10 @@ class TokenSource:
             self._state = before.fetched(outcome) if isinstance(outcome, Held) else before.failed(outcome, now)
             self._flight = None
         flight.set()
-        if isinstance(outcome, Failure) and before.usable(now) is not None:
+        early = before.usable(now) is not None
+        if self._fetched is not None:
+            self._fetched(outcome, early, now - started)
+        if isinstance(outcome, Failure) and early:
             _LOG.warning("refreshing the token of %s failed, the current one is still used: %s", self._name, outcome.reason)
 
     def _unavailable(self, state: TokenState, *, in_time: bool) -> TokenUnavailable:

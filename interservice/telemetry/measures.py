@@ -21,7 +21,9 @@ from interservice.events import (
     RevocationsChanged,
     Served,
     Shed,
+    TokenFetched,
     TokenRefused,
+    TokenReplayed,
     TokenVerified,
 )
 
@@ -78,6 +80,8 @@ _OTHERS: dict[type, Callable[[Any], Sample]] = {
     RetryBudgetExhausted: lambda e: ((RetryBudgetExhausted, e.service), 1.0),
     TokenRefused: lambda e: ((TokenRefused, e.service, e.reason), 1.0),
     TokenVerified: lambda e: ((TokenVerified, e.service), e.seconds),
+    TokenFetched: lambda e: ((TokenFetched, e.client, e.outcome, e.early and e.outcome == "ok"), e.seconds),
+    TokenReplayed: lambda e: ((TokenReplayed, e.service), 1.0),
     KeysFetched: lambda e: ((KeysFetched, "ok" if e.error is None else "fail"), e.seconds),
     KeysNoticed: lambda e: ((KeysNoticed, e.what), 1.0),
     Introspected: lambda e: ((Introspected, e.outcome), e.seconds),
@@ -119,6 +123,8 @@ class Measures:
             RetryBudgetExhausted: self._counters("retry_budget_exhausted", "called"),
             TokenRefused: self._counters("token_refused", "service", "reason"),
             TokenVerified: lambda service: Plan(timing=dialect.series("token_verified", {"service": service})),
+            TokenFetched: self._token_fetched,
+            TokenReplayed: self._counters("token_replayed", "called"),
             KeysFetched: self._timed("keys_fetch", "keys_fetch_total"),
             KeysNoticed: self._counters("keys_noticed", "what"),
             Introspected: self._timed("introspect", "introspect_total"),
@@ -174,6 +180,11 @@ class Measures:
 
     def _attempted(self, service: str | None, endpoint: str | None, outcome: str) -> Plan:
         return Plan(timing=self._dialect.series("attempt", {"called": service, "endpoint": endpoint, "outcome": outcome}))
+
+    def _token_fetched(self, client: str, outcome: str, early: bool) -> Plan:  # noqa: FBT001 - a part of the key
+        series = self._dialect.series
+        counters = ((series("token_refresh_early", {"client": client}), 1),) if early else ()
+        return Plan(timing=series("token_fetch", {"client": client, "outcome": outcome}), counters=counters)
 
     def _timed(self, timing: str, total: str) -> Callable[..., Plan]:
         """What makes plans for an event that is timed and counted by its outcome."""

@@ -79,6 +79,18 @@ METRICS: dict[str, Metric] = {
         "ms", "auth.verify", "auth.verify.duration", ("service",),
         "Milliseconds of verifying a token that was not known from an earlier request, without waiting for keys.",
     ),
+    "token_fetch": Metric(
+        "ms", "token.fetch.{outcome}", "interservice.token.fetch.duration", ("client", "outcome"),
+        "Milliseconds of asking a token endpoint for a token of our own: ok, fail.",
+    ),
+    "token_refresh_early": Metric(
+        "c", "token.refresh_early", "interservice.token.refresh_early", ("client",),
+        "Fetches that nobody waited for, since the token in hand was still good.",
+    ),
+    "token_replayed": Metric(
+        "c", "token.401_retry.{called}", "interservice.token.replayed", ("called",),
+        "Calls made again with another token after a 401.",
+    ),
     "keys_fetch": Metric(
         "ms", "jwks.fetch", "auth.jwks.fetch.duration", ("outcome",),
         "Milliseconds of a fetch of an issuer's keys.",

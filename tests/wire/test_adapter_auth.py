@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
 import requests
 
+from interservice.events import TokenFetched, TokenReplayed
 from interservice.faultserver import FaultServer, Reply
 from interservice.hosts import is_private
-from interservice.outbound import NoEndpoint, ServiceAdapter, ServiceSession, TokenUnavailable, mount
+from interservice.issuer import Client, serve
+from interservice.outbound import ClientCredentials, NoEndpoint, ServiceAdapter, ServiceSession, TokenUnavailable, mount
+from interservice.testing import FakeClock, Recorder
 
 
 class Tokens:
@@ -124,3 +128,26 @@ def test_a_redirect_to_another_host_takes_no_token_along() -> None:
         mount(session, server.url, ServiceAdapter("billing", auth=Tokens("one")))
         assert session.get(server.url).ok
         assert "authorization" not in other.requests[0].headers
+
+
+def test_listeners_hear_that_a_call_was_made_again_with_another_token() -> None:
+    recorder = Recorder()
+    with FaultServer([Reply(status=401)]) as server, billing(server, "one", "two", listeners=[recorder]) as session:
+        assert session.get("http://billing/").ok
+    assert recorder.of(TokenReplayed) == [TokenReplayed("billing")]
+
+
+def test_listeners_hear_of_tokens_that_are_fetched_early_late_and_in_vain() -> None:
+    recorder, clock = Recorder(), FakeClock()
+    orders = Client(client_id="orders", secret="right", lifetime=100.0)
+    with serve(clients=[orders], out=io.StringIO()) as server:
+        proof: dict[str, Any] = {"token_url": f"{server.url}/token", "client_id": "orders", "listeners": [recorder], "clock": clock}
+        good = ClientCredentials(client_secret="right", **proof)
+        good.token(5.0)
+        clock.advance(80.0)
+        good.token(5.0)
+        recorder.wait_for(TokenFetched, 2, timeout=10.0)
+        with pytest.raises(TokenUnavailable):
+            ClientCredentials(client_secret="wrong", **proof).token(5.0)
+    told = [(event.client, event.outcome, event.early, event.error) for event in recorder.of(TokenFetched)]
+    assert told == [("orders", "ok", False, None), ("orders", "ok", True, None), ("orders", "fail", False, "invalid_client")]

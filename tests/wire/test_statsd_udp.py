@@ -24,7 +24,9 @@ from interservice.events import (
     EndpointEjected,
     RetryBudgetExhausted,
     Shed,
+    TokenFetched,
     TokenRefused,
+    TokenReplayed,
 )
 from interservice.telemetry import StatsD
 from interservice.telemetry.address import Address
@@ -128,6 +130,8 @@ def test_the_other_direction_and_other_events_are_counted(metrics: StatsD, recei
     metrics(Shed("orders", 1, 1))
     metrics(EndpointEjected("billing", "http://10.0.0.1:80", "consecutive", 5.0))
     metrics(DeprecatedCall("billing", "http://billing/", "1", deprecated=True, since=None, sunset=None, links={}))
+    metrics(TokenFetched("orders", "ok", early=True, seconds=0.02, error=None))
+    metrics(TokenReplayed("billing"))
     metrics(RetryBudgetExhausted("billing", 0.0))
     metrics(TokenRefused("orders", "expired", public=False))
     metrics(object())
@@ -143,6 +147,9 @@ def test_the_other_direction_and_other_events_are_counted(metrics: StatsD, recei
         "shop.shed.orders:1|c",
         "shop.ejected.billing.10_0_0_1_80.consecutive:1|c",
         "shop.deprecated_call.billing:1|c",
+        "shop.token.fetch.ok:20.000|ms",
+        "shop.token.refresh_early:1|c",
+        "shop.token.401_retry.billing:1|c",
         "shop.retry_budget_exhausted.billing:1|c",
         "shop.auth.invalid.expired:1|c",
     }
