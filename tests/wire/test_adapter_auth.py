@@ -141,7 +141,8 @@ def test_listeners_hear_of_tokens_that_are_fetched_early_late_and_in_vain() -> N
     recorder, clock = Recorder(), FakeClock()
     orders = Client(client_id="orders", secret="right", lifetime=100.0)
     with serve(clients=[orders], out=io.StringIO()) as server:
-        proof: dict[str, Any] = {"token_url": f"{server.url}/token", "client_id": "orders", "listeners": [recorder], "clock": clock}
+        url = f"{server.url}/token"
+        proof: dict[str, Any] = {"token_url": url, "client_id": "orders", "listeners": [recorder], "clock": clock}
         good = ClientCredentials(client_secret="right", **proof)
         good.token(5.0)
         clock.advance(80.0)
