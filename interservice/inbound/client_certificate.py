@@ -41,8 +41,8 @@ class ClientCertificate(Policy):
     Args:
         sources: "tls", for the certificate that this server saw, and at most one header, which the proxy in front must always
             set or remove itself: "xfcc" (Envoy's x-forwarded-client-cert with SANITIZE_SET: exactly one element), "xfcc-last"
-            (with APPEND_FORWARD: the last one counts), "client-cert" (RFC 9440), or "escaped" (percent-encoded PEM: NGINX's
-            `$ssl_client_escaped_cert`).
+            (with APPEND_FORWARD: the last one counts; only where no certificate names a URI with a comma, which would look like
+            a further element), "client-cert" (RFC 9440), or "escaped" (percent-encoded PEM: NGINX's `$ssl_client_escaped_cert`).
         trusted: The networks (CIDR) of the proxies whose header is believed.
         escaped_header: The field's name for "escaped".
 
