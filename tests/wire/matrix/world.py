@@ -84,8 +84,8 @@ def open_files() -> int:
 def nothing_left() -> Iterator[None]:
     """No socket and no thread more than before, once the server's own have ended.
 
-    Threads that other tests of this process have left behind open files and close them again, so a count may take a moment to come
-    down; what is leaked never does, and a socket that only the collector closes is a ResourceWarning, which fails.
+    Threads that other tests of this process have left behind open files and close them again, so a count may take a moment to
+    come down; what is leaked never does, and a socket that only the collector closes is a ResourceWarning, which fails.
     """
     files, threads = open_files(), threading.active_count()
     yield
