@@ -344,8 +344,8 @@ def test_nothing_is_opened_when_it_is_made(server: Server) -> None:
     client, before = server.client(), threading.active_count()
     connected = client.info("clients")["connected_clients"]
     Revocations(server.url)
-    assert threading.active_count() == before
-    assert client.info("clients")["connected_clients"] == connected
+    assert threading.active_count() <= before
+    assert client.info("clients")["connected_clients"] <= connected
     client.close()
 
 
