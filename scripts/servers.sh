@@ -77,5 +77,7 @@ install_daemon rsyslogd rsyslog
 install_daemon collectd collectd libmicrohttpd12 libprotobuf-c1
 install_daemon prometheus prometheus
 install_daemon redis-server redis-server
+install_daemon haproxy haproxy
+install_daemon caddy caddy
 install_oidc_provider
 exit 0

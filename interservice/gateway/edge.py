@@ -1,0 +1,139 @@
+"""The edge, described once: the gate that decides, and the services behind it. Every gateway is made from this table.
+
+NGINX, Envoy, HAProxy, Caddy and Kong get their configuration from it (`interservice.gateway.render`); the embedded gateway gets
+its routes. Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from interservice.errors import ConfigurationError
+from interservice.hosts import check_url
+from interservice.inbound.gate import Gate
+from interservice.inbound.versions import Versions
+from interservice.options import check, number, strings, text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """One service behind the gateway.
+
+    Args:
+        name: What it is called, in the configuration and in metrics: letters, digits, "-" and "_".
+        prefix: The path from "/" that it answers, whole segments of it, below a version's prefix ("/v2/orders" is "/orders" in
+            version 2). The longest prefix that matches wins. The service sees the path as the client sent it.
+        endpoints: Origins of its instances, such as "http://10.0.0.1:8000".
+        versions: Origins of the instances that serve some versions alone, by version; requests for other versions go to
+            `endpoints`.
+        health: The path that tells whether an instance wants traffic; None when it has none.
+        connect_timeout: Seconds for a connection to stand.
+        timeout: Seconds for the whole answer, retries included.
+        retries: How often a request that can be repeated (never a POST or PATCH) is tried again, on another instance.
+        cache: Whether answers that say so (`Cache-Control`) may be kept at the edge. Requests with credentials never are.
+
+    Raises:
+        ConfigurationError: An option makes no sense.
+    """
+
+    name: str
+    prefix: str
+    endpoints: Sequence[str]
+    versions: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    health: str | None = "/readyz"
+    connect_timeout: float = 1.0
+    timeout: float = 10.0
+    retries: int = 1
+    cache: bool = False
+
+    def __post_init__(self) -> None:
+        text("Service.name", self.name)
+        plain = self.name.isascii() and self.name.replace("-", "").replace("_", "").isalnum()
+        check(plain, "Service.name", "made of letters, digits, '-' and '_'", self.name)
+        check_path("Service.prefix", self.prefix)
+        if self.health is not None:
+            check_path("Service.health", self.health)
+        object.__setattr__(self, "endpoints", _origins("Service.endpoints", self.endpoints))
+        versions = {version: _origins("Service.versions", origins) for version, origins in dict(self.versions).items()}
+        object.__setattr__(self, "versions", MappingProxyType(versions))
+        number("Service.connect_timeout", self.connect_timeout, above=0)
+        number("Service.timeout", self.timeout, above=0)
+        number("Service.retries", self.retries, at_least=0, at_most=10, integer=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edge:
+    """A gate and the services behind it, for whatever gateway carries it out.
+
+    Args:
+        gate: What decides: its `Versions` and `JWTAuth` are read.
+        services: What is behind.
+        listen: Where the gateway listens, "host:port".
+        forward_auth: The URL at which `forward_auth(gate)` is mounted; the gateway asks it about each request, and versions and
+            rules are exactly the gate's. Without it the server checks tokens by itself, where it can.
+        forward_token: Whether the services get the client's Authorization field. They need it where they verify tokens
+            themselves; where they believe the gateway (`GatewayIdentity`) it is better kept from them.
+        max_body: The longest request body in bytes.
+
+    Raises:
+        ConfigurationError: An option makes no sense, two services have one name or prefix, or a service serves a version that the
+            gate does not.
+    """
+
+    gate: Gate
+    services: Sequence[Service]
+    listen: str = "127.0.0.1:8080"
+    forward_auth: str | None = None
+    forward_token: bool = True
+    max_body: int = 10_485_760
+
+    def __post_init__(self) -> None:
+        check(isinstance(self.gate, Gate), "Edge.gate", "a Gate", self.gate)
+        services = tuple(self.services)
+        check(bool(services), "Edge.services", "at least one Service", self.services)
+        for service in services:
+            check(isinstance(service, Service), "Edge.services", "Services", service)
+        for what in ("name", "prefix"):
+            values = [getattr(service, what).rstrip("/") for service in services]
+            check(len(set(values)) == len(values), "Edge.services", f"services with a {what} each", values)
+        object.__setattr__(self, "services", services)
+        host, _, port = self.listen.rpartition(":")
+        check(bool(host) and port.isdecimal() and int(port) < 65_536, "Edge.listen", "'host:port'", self.listen)  # noqa: PLR2004
+        if self.forward_auth is not None:
+            check_url("Edge.forward_auth", self.forward_auth, allow_http=True)
+        number("Edge.max_body", self.max_body, at_least=0, integer=True)
+        self._check_versions()
+
+    def _check_versions(self) -> None:
+        """A service's versions are the gate's, spelt as the gate spells them: they are matched as text."""
+        versions = next((policy for policy in self.gate.policies if isinstance(policy, Versions)), None)
+        served = tuple(versions.supported) if versions is not None else ()
+        for service in self.services:
+            unknown = [version for version in service.versions if version not in served]
+            if unknown:
+                raise ConfigurationError(
+                    f"Service.versions must be versions that the gate serves ({', '.join(served) or 'none'}), not {unknown!r}"
+                    f" ({service.name})"
+                )
+
+
+def check_path(option: str, value: object) -> None:
+    """Refuse `value` unless it is a plain path from "/": one that needs no quoting in any server's configuration."""
+    good = isinstance(value, str) and value.startswith("/") and all(c.isascii() and (c.isalnum() or c in "/-_.~") for c in value)
+    check(good and "//" not in str(value), option, "a path from '/' of letters, digits, '-', '_', '.' and '~'", value)
+
+
+def _origins(option: str, values: Sequence[str]) -> tuple[str, ...]:
+    origins = strings(option, values)
+    check(bool(origins), option, "at least one origin", values)
+    for origin in origins:
+        check_url(option, origin, allow_http=True)
+        parts = urlsplit(origin)
+        check(parts.path in ("", "/") and not parts.query, option, "origins such as 'http://10.0.0.1:8000'", origin)
+    return tuple(origin.rstrip("/") for origin in origins)
