@@ -67,7 +67,7 @@ class HTTP:
 
     async def refuse(self, reply: Reply) -> None:
         """Send a refusal; the application is not asked, or is not listened to any more."""
-        await self._pass({"type": "http.response.start", "status": reply.status, "headers": encoded(reply.headers)})
+        await self._pass({"type": "http.response.start", "status": reply.status, "headers": self._fields(reply.headers)})
         self.started = True
         await self._body({"type": "http.response.body", "body": reply.body})
 
@@ -95,8 +95,15 @@ class HTTP:
         self.gate.respond(exchange, head)
         self._trailers = bool(message.get("trailers", False))
         self._head = head
-        await self._pass({**message, "status": head.status, "headers": encoded(head.headers)})
+        await self._pass({**message, "status": head.status, "headers": self._fields(head.headers)})
         self.started = True
+
+    def _fields(self, headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+        """Header pairs for the server; servers of HTTP/1 end a connection whose response says so, HTTP/2 forbids the field."""
+        fields = encoded(headers)
+        if self.exchange.closing and self._scope.get("http_version", "1.1")[:1] == "1":
+            fields = [*(field for field in fields if field[0] != b"connection"), (b"connection", b"close")]
+        return fields
 
     async def _body(self, message: Message) -> None:
         exchange = self.exchange

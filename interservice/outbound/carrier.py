@@ -19,6 +19,7 @@ from .driver import drive
 from .errors import DeadlineExceeded
 from .failure import classify, forget_frames, translate
 from .flow import flow
+from .forwarding import PassedOn
 from .hops import follows, may_be_followed
 from .outcome import Outcome
 from .problem import problem_of
@@ -194,9 +195,12 @@ class CallCarrier:
 
     def _urlopen(self, pool: urllib3.HTTPConnectionPool, step: Send, headers: dict[Any, Any], wire: Wire) -> Any:
         request = self._request
+        where = self._target(self._route.target or target(request))
+        if isinstance(request, PassedOn):
+            wire.target = where
         how: dict[str, Any] = {
             "method": request.method,
-            "url": self._target(self._route.target or target(request)),
+            "url": where,
             "body": request.body,
             "headers": headers,
             "redirect": False,

@@ -143,7 +143,7 @@ class _Noting:
         wire = self._wire = CURRENT_WIRE.get() or _unbounded(self._dialling.clock)
         wire.facts.reused = self._carried > 0 and self.sock is not None
         wire.phase = "source"
-        super().request(method, url, body=body, headers=headers, **how)  # type: ignore[misc]
+        super().request(method, wire.target or url, body=body, headers=headers, **how)  # type: ignore[misc]
 
     def putheader(self, header: Any, *values: Any) -> None:
         """As urllib3's, which looks for its SKIP_HEADER in every value."""

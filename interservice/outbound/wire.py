@@ -30,7 +30,7 @@ class Wire:
         read: Seconds for one read or write, or None.
     """
 
-    __slots__ = ("clamped", "connect", "deadline", "facts", "last", "monotonic", "phase", "read")
+    __slots__ = ("clamped", "connect", "deadline", "facts", "last", "monotonic", "phase", "read", "target")
 
     def __init__(self, clock: Clock, deadline: float, connect: float | None, read: float | None) -> None:
         self.monotonic = clock.monotonic
@@ -45,6 +45,8 @@ class Wire:
         self.clamped = False
         #: When the time left was last asked for, on the clock; 0 where there is no deadline.
         self.last = 0.0
+        #: The request's target where it must go out as it is: urllib3 writes "%2f" as "%2F".
+        self.target: str | None = None
 
     def patience(self, limit: float | None) -> float | None:
         """Seconds that the next operation may take: `limit`, or what is left of the call if that is less.
