@@ -56,7 +56,7 @@ class EnvironHeaders:
 def environ_request(environ: Mapping[str, Any]) -> Request:
     """The request that an environ describes."""
     get = environ.get
-    port = get("SERVER_PORT", "")
+    port = str(get("SERVER_PORT", ""))  # Hypercorn gives a number
     return Request(
         environ["REQUEST_METHOD"],
         decoded(get("PATH_INFO", "")) or "/",
