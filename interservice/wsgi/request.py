@@ -31,16 +31,15 @@ class EnvironHeaders:
     __slots__ = ("_environ",)
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
-        self._environ = environ
+        self._environ: Mapping[str, Any] = environ
 
     def get(self, name: str) -> str | None:
         """The value of the field with this lower-case name."""
-        value: str | None = self._environ.get(_KEYS[name])
-        return value
+        return self._environ.get(_KEYS[name])
 
     def all(self, name: str) -> list[str]:
         """The value, alone: WSGI does not keep repeated fields apart."""
-        value = self.get(name)
+        value = self._environ.get(_KEYS[name])
         return [] if value is None else [value]
 
     def items(self) -> Iterator[tuple[str, str]]:
@@ -135,4 +134,6 @@ def raw_path(environ: Mapping[str, Any]) -> bytes | None:
     raw = environ.get("RAW_URI") or environ.get("REQUEST_URI")
     if not isinstance(raw, str):
         return None
-    return raw.partition("?")[0].encode("latin-1", "replace")
+    if "?" in raw:
+        raw = raw.partition("?")[0]
+    return raw.encode("latin-1", "replace")
