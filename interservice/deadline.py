@@ -14,6 +14,7 @@ from .clock import SYSTEM
 if TYPE_CHECKING:
     from .clock import Clock
 
+_MOST_DIGITS = 12
 _DIGITS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?", re.ASCII)
 #: gRPC over HTTP/2, "Timeout": at most eight digits and a unit.
 _GRPC = re.compile(r"([0-9]{1,8})([HMSmun])", re.ASCII)
@@ -67,6 +68,8 @@ def parse_timeout(header: str, value: str) -> float | None:
     if header.lower() == "grpc-timeout":
         match = _GRPC.fullmatch(value.strip(" \t"))
         seconds = int(match[1]) * _GRPC_SECONDS[match[2]] if match else 0.0
+    elif value.isdecimal() and value.isascii() and len(value) <= _MOST_DIGITS:  # as nearly always
+        seconds = int(value) / 1000.0
     else:
         match = _DIGITS.fullmatch(value.strip(" \t"))
         seconds = float(match[0]) / 1000.0 if match else 0.0

@@ -89,7 +89,7 @@ class Exchange:
         principal: Who asks, once a token was verified.
         version: The negotiated API version; None on neutral paths and preflights.
         preflight_version: The version that a preflight's path names, for the choice of an application alone.
-        trace: Our span in the caller's trace.
+        trace: Our span in the caller's trace. Read when somebody asks for it, as is the deadline: see `read_later`.
         request_id: The id of the request, in logs, problem documents and calls.
         deadline: When the answer is no longer of use; `.remaining()` is inf without one.
         realm: What challenges call the protected space, where an authenticating policy says so; otherwise the service.
@@ -115,11 +115,12 @@ class Exchange:
 
     __slots__ = (
         "__weakref__",
+        "_deadline",
+        "_trace",
         "bytes_sent",
         "certificate",
         "clock",
         "closing",
-        "deadline",
         "deferred",
         "error",
         "events",
@@ -145,7 +146,6 @@ class Exchange:
         "status",
         "step",
         "token",
-        "trace",
         "version",
     )  # fmt: skip
 
@@ -160,9 +160,9 @@ class Exchange:
         self.principal: Identity | None = None
         self.version: NegotiatedVersion | None = None
         self.preflight_version: NegotiatedVersion | None = None
-        self.trace: Trace | None = None
+        self._trace: list[Any] | None = None
         self.request_id: str | None = None
-        self.deadline: Deadline = NEVER
+        self._deadline: list[Any] | None = None
         self.token: str | None = None
         self.certificate: str | None = None
         self.realm: str | None = None
@@ -182,6 +182,44 @@ class Exchange:
         self.events: list[object] | None = None
         self.deferred: list[Callable[[], None]] | None = None
         self.step = 0
+
+    @property
+    def trace(self) -> Trace | None:
+        """Our span in the caller's trace."""
+        return None if self._trace is None else self._read(self._trace)
+
+    @trace.setter
+    def trace(self, trace: Trace | None) -> None:
+        self._trace = None if trace is None else [None, trace]
+
+    @property
+    def deadline(self) -> Deadline:
+        """When the answer is no longer of use."""
+        return NEVER if self._deadline is None else self._read(self._deadline)
+
+    @deadline.setter
+    def deadline(self, deadline: Deadline) -> None:
+        self._deadline = [None, deadline]
+
+    def read_later(
+        self, *, trace: Callable[[Exchange], Trace] | None = None, deadline: Callable[[Exchange], Deadline] | None = None
+    ) -> None:
+        """Have trace or deadline worked out when somebody asks: many requests log and call nothing."""
+        if trace is not None:
+            self._trace = [trace]
+        if deadline is not None:
+            self._deadline = [deadline]
+
+    @property
+    def is_traced(self) -> bool:
+        """Whether there is a trace; asking does not read it."""
+        return self._trace is not None
+
+    def _read(self, later: list[Any]) -> Any:
+        """What `later` holds behind the way to it. Of several threads that ask first, one appends first: all get its value."""
+        if len(later) == 1:
+            later.append(later[0](self))
+        return later[1]
 
     def annotate(self, **fields: Any) -> None:
         """Add fields to this request's log line."""

@@ -6,6 +6,7 @@ Unknown messages pass through.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from interservice import handled
@@ -14,6 +15,8 @@ from interservice.http import Head
 from .route import route
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from interservice.exchange import Exchange
     from interservice.http import Reply
     from interservice.inbound.gate import Gate
@@ -27,6 +30,10 @@ _FILES = ("http.response.pathsend", "http.response.zerocopysend")
 
 class HTTP:
     """The `receive` and `send` that the application gets for one request."""
+
+    __slots__ = (
+        "_ended", "_head", "_receive", "_replaced", "_scope", "_send", "_trailers", "disconnected", "exchange", "gate", "started",
+    )  # fmt: skip
 
     def __init__(self, gate: Gate, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         self.gate = gate
@@ -49,27 +56,24 @@ class HTTP:
             self.disconnected = True
         return message
 
-    async def send(self, message: Message) -> None:
-        """Pass a message of the application on."""
-        kind = message["type"]
+    def send(self, message: Message) -> Awaitable[None]:
+        """Pass a message of the application on. What is to decide is decided at once: one coroutine is awaited, not three."""
         if self._replaced:
-            return
-        if kind == "http.response.start":
-            await self._start(message)
-        elif kind == "http.response.body":
-            await self._body(message)
-        else:
-            await self._pass(message)
-            if kind in _FILES:
-                self._file(message)
-            elif kind == "http.response.trailers" and not message.get("more_trailers", False):
-                self._complete()
+            return _nothing()
+        if message["type"] == "http.response.start":
+            status = message["status"]
+            self.exchange.route = route(self._scope)
+            refusal = (self.exchange.refusal or handled.refusal()) if status >= _SERVER_ERROR else None
+            if refusal is not None:  # a handler refused, and the framework knew no better
+                self._replaced = True
+                return self.refuse(self.gate.refuse(self.exchange, refusal))
+            message = self._amended(message, status)
+        return self._deliver(message)
 
     async def refuse(self, reply: Reply) -> None:
         """Send a refusal; the application is not asked, or is not listened to any more."""
-        await self._pass({"type": "http.response.start", "status": reply.status, "headers": self._fields(reply.headers)})
-        self.started = True
-        await self._body({"type": "http.response.body", "body": reply.body})
+        await self._deliver({"type": "http.response.start", "status": reply.status, "headers": self._fields(reply.headers)})
+        await self._deliver({"type": "http.response.body", "body": reply.body})
 
     def finish(self, outcome: str | None = None, error: BaseException | None = None) -> None:
         """End the exchange, unless its last byte has already ended it."""
@@ -81,22 +85,12 @@ class HTTP:
             self.exchange.route = route(self._scope)
         self.gate.finish(self.exchange, outcome, error, ended=self._ended)
 
-    async def _start(self, message: Message) -> None:
-        exchange = self.exchange
-        status = message["status"]
-        exchange.route = route(self._scope)
-        refusal = (exchange.refusal or handled.refusal()) if status >= _SERVER_ERROR else None
-        if refusal is not None:  # a handler refused, and the framework knew no better
-            self._replaced = True
-            await self.refuse(self.gate.refuse(exchange, refusal))
-            return
+    def _amended(self, message: Message, status: int) -> Message:
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.get("headers") or ()]
-        head = Head(status, headers)
-        self.gate.respond(exchange, head)
+        head = self._head = Head(status, headers)
+        self.gate.respond(self.exchange, head)
         self._trailers = bool(message.get("trailers", False))
-        self._head = head
-        await self._pass({**message, "status": head.status, "headers": self._fields(head.headers)})
-        self.started = True
+        return {**message, "status": head.status, "headers": self._fields(head.headers)}
 
     def _fields(self, headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
         """Header pairs for the server; servers of HTTP/1 end a connection whose response says so, HTTP/2 forbids the field."""
@@ -105,32 +99,38 @@ class HTTP:
             fields = [*(field for field in fields if field[0] != b"connection"), (b"connection", b"close")]
         return fields
 
-    async def _body(self, message: Message) -> None:
-        exchange = self.exchange
-        body = message.get("body", b"")
+    async def _deliver(self, message: Message) -> None:
+        """Hand a message to the server, and note what has gone out with it."""
+        exchange, kind = self.exchange, message["type"]
+        body = message.get("body") if kind == "http.response.body" else None
         if body and exchange.first_byte is None:
             exchange.first_byte = self.gate.clock.monotonic() - exchange.started
-        await self._pass(message)
-        if exchange.request.method != "HEAD":
-            exchange.bytes_sent += len(body)
-        if not message.get("more_body", False) and not self._trailers:
-            self._complete()
-
-    def _file(self, message: Message) -> None:
-        """Note a file that the server sends: as many bytes as the message, or else the head, says."""
-        exchange = self.exchange
-        if exchange.request.method != "HEAD":
-            length = (self._head and self._head.get("Content-Length")) or ""
-            exchange.bytes_sent += message.get("count") or (int(length) if length.isdecimal() else 0)
-        if not message.get("more_body", False) and not self._trailers:
-            self._complete()
-
-    async def _pass(self, message: Message) -> None:
         try:
             await self._send(message)
         except Exception:
             self.disconnected = self.disconnected or self._ended is None
             raise
+        if kind == "http.response.start":
+            self.started = True
+            return
+        if exchange.request.method != "HEAD":
+            if body:
+                exchange.bytes_sent += len(body)
+            elif kind in _FILES:
+                exchange.bytes_sent += self._size(message)
+        if self._is_last(kind, message):
+            self._complete()
+
+    def _size(self, message: Message) -> int:
+        """The bytes of a file that the server sends: as many as the message, or else the head, says."""
+        length = (self._head and self._head.get("Content-Length")) or ""
+        return message.get("count") or (int(length) if length.isdecimal() else 0)
+
+    def _is_last(self, kind: str, message: Message) -> bool:
+        """Whether nothing of the response is left."""
+        if kind == "http.response.body" or kind in _FILES:
+            return not message.get("more_body", False) and not self._trailers
+        return kind == "http.response.trailers" and not message.get("more_trailers", False)
 
     def _complete(self) -> None:
         """The last byte is out. A server error waits for the application's return: frameworks send a 500 and then raise."""
@@ -140,6 +140,15 @@ class HTTP:
                 self.gate.finish(self.exchange, ended=self._ended)
 
 
+async def _nothing() -> None:
+    """Takes what nobody listens to any more."""
+
+
+@lru_cache(256)
+def _field_name(name: str) -> bytes:
+    return name.lower().encode("latin-1")
+
+
 def encoded(headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
     """Header pairs as ASGI has them: bytes, names in lower case."""
-    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    return [(_field_name(name), value.encode("latin-1")) for name, value in headers]

@@ -89,9 +89,18 @@ class Middleware:
     async def _serve(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         """Admit, run the application, and see that the exchange ends whatever happens."""
         kind = HTTP if scope["type"] == "http" else WebSocket
-        channel = kind(self.gate, exchange, scope, receive, send)
+        channel: HTTP | WebSocket = kind(self.gate, exchange, scope, receive, send)
+        gate = self.gate
         try:
-            await self._admit_and_run(scope, exchange, channel)
+            while (work := gate.prepare(exchange)) is not None:
+                await sync_to_async(work, thread_sensitive=False)()
+            reply = gate.admit(exchange)
+            if reply is not None:
+                await channel.refuse(reply)
+            elif exchange.mount == exchange.request.mount and exchange.rewritten is None:
+                await self.app(scope, channel.receive, channel.send)
+            else:
+                await self._run_rewritten(scope, exchange, channel)
         except Rejection as rejection:
             if exchange.finished and exchange.refusal is rejection:
                 return  # Starlette raises once more what has been answered in place of its 500
@@ -109,17 +118,8 @@ class Middleware:
             raise
         channel.finish()
 
-    async def _admit_and_run(self, scope: Scope, exchange: Exchange, channel: HTTP | WebSocket) -> None:
-        gate = self.gate
-        while (work := gate.prepare(exchange)) is not None:
-            await sync_to_async(work, thread_sensitive=False)()
-        reply = gate.admit(exchange)
-        if reply is not None:
-            await channel.refuse(reply)
-            return
-        if exchange.mount == exchange.request.mount and exchange.rewritten is None:
-            await self.app(scope, channel.receive, channel.send)
-            return
+    async def _run_rewritten(self, scope: Scope, exchange: Exchange, channel: HTTP | WebSocket) -> None:
+        """Run the application with the prefix and the fields that policies have changed."""
         # ASGI: `path` stays whole, frameworks take root_path off it themselves. Put back, for the scope is the server's.
         root_path, fields = scope.get("root_path", ""), scope.get("headers")
         scope["root_path"] = exchange.mount

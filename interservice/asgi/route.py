@@ -15,6 +15,8 @@ def route(scope: Scope) -> str | None:
     back into names.
     """
     matched = scope.get("route")
+    if matched is None:
+        return None
     path = getattr(matched, "path", None)
     if not isinstance(path, str):
         return None

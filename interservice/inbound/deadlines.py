@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from interservice.deadline import Deadline, parse_timeout
+from interservice.deadline import NEVER, Deadline, parse_timeout
 from interservice.options import number, strings
 
 from .policy import Policy
@@ -40,7 +40,11 @@ class Deadlines(Policy):
         object.__setattr__(self, "_names", tuple(name.lower() for name in names))
 
     def admit(self, exchange: Exchange) -> None:
-        """Set `exchange.deadline`, counted from the request's arrival."""
+        """Set `exchange.deadline`, to be read when it is wanted."""
+        exchange.read_later(deadline=self._granted)
+
+    def _granted(self, exchange: Exchange) -> Deadline:
+        """The deadline, counted from the request's arrival."""
         granted: float | None = None
         look_up = exchange.request.headers.get
         for name in self._names:
@@ -50,8 +54,7 @@ class Deadlines(Policy):
         seconds = self.default if granted is None else granted
         if self.maximum is not None:
             seconds = self.maximum if seconds is None else min(seconds, self.maximum)
-        if seconds is not None:
-            exchange.deadline = Deadline(exchange.started + seconds, exchange.clock)
+        return NEVER if seconds is None else Deadline(exchange.started + seconds, exchange.clock)
 
 
 def _shortest(name: str, value: str) -> float | None:

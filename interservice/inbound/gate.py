@@ -53,12 +53,14 @@ class Gate:
         self.service = service
         self.clock = clock
         self.listeners = Listeners(listeners, option="Gate.listeners")
+        self._told = bool(self.listeners)
         self._steps = tuple(_steps(self.policies))
         self._responders = tuple(step for policy in reversed(self.policies) if (step := _moment(policy, "respond")))
 
     def open(self, request: Request) -> Exchange:
         """Begin the exchange of a request that has just arrived."""
-        return Exchange(request, self.clock.monotonic(), self.service, self.clock)
+        clock = self.clock
+        return Exchange(request, clock.monotonic(), self.service, clock)
 
     def prepare(self, exchange: Exchange) -> Work | None:
         """Run the policies up to the first that wants blocking work, and give that work; None when all have had their say.
@@ -69,11 +71,10 @@ class Gate:
         steps = self._steps
         position = exchange.step
         try:
-            while position < len(steps):
-                may_want_work, step = steps[position]
+            for may_want_work, step in steps[position:] if position else steps:
                 position += 1
                 work = step(exchange)
-                if may_want_work and work is not None:
+                if work is not None and may_want_work:
                     exchange.step = position
                     return lambda: self._do(exchange, work)
         except Exception as error:  # noqa: BLE001 - sorted out by _refuse: a Rejection is meant, all else is a fault
@@ -132,9 +133,10 @@ class Gate:
         exchange.finished = True
         if error is not None and exchange.error is None and not isinstance(error, Rejection):
             exchange.error = error
-        for callback in exchange.deferred or ():
-            _give_back(callback)
-        if self.listeners:
+        if exchange.deferred is not None:
+            for callback in exchange.deferred:
+                _give_back(callback)
+        if self._told:
             seconds = (self.clock.monotonic() if ended is None else ended) - exchange.started
             if exchange.first_byte is None and exchange.status is not None:
                 exchange.first_byte = seconds

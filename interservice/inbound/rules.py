@@ -26,6 +26,7 @@ _METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 _VARIABLE = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}", re.ASCII)
 _DOT_SEGMENT = re.compile(r"/\.\.?(?:/|$)")
 _ENCODED = re.compile(r"%(?:2f|5c|00)", re.IGNORECASE)
+_PERCENT = ord("%")
 _ENCODED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 
 
@@ -127,8 +128,29 @@ class Rules:
         elif path[0] != "/":
             return None
         best: _Placed | None = None
-        nodes = [self._root]
-        for segment in path.split("/")[1:]:
+        node = self._root
+        segments = iter(path[1:].split("/"))
+        for segment in segments:
+            if node.below is not None:
+                best = _earlier(best, node.below.find(method))
+            # Nearly always there is one way to go on.
+            literal = node.literals.get(segment)
+            variable = node.variable if segment else None
+            if literal is not None and variable is not None:
+                return self._match_all(method, segments, [literal, variable], best)
+            following = literal or variable
+            if following is None:
+                return None if best is None else best[1]
+            node = following
+        if node.here is not None:
+            best = _earlier(best, node.here.find(method))
+        if node.below is not None:
+            best = _earlier(best, node.below.find(method))
+        return None if best is None else best[1]
+
+    def _match_all(self, method: str, segments: Iterable[str], nodes: list[_Node], best: _Placed | None) -> Rule | None:
+        """Go on where the path so far leads to more than one place in the tree."""
+        for segment in segments:
             following = []
             for node in nodes:
                 if node.below is not None:
@@ -237,4 +259,4 @@ def ambiguous(path: str, request: Request | None = None) -> bool:
     if "%" in path and _ENCODED.search(path):
         return True
     raw = None if request is None else request.raw_path
-    return raw is not None and b"%" in raw and _ENCODED_SLASH.search(raw.partition(b"?")[0]) is not None
+    return raw is not None and _PERCENT in raw and _ENCODED_SLASH.search(raw.partition(b"?")[0]) is not None

@@ -57,6 +57,7 @@ class Tracing(Policy):
     request_id_header: str = "X-Request-ID"
     formats: Sequence[str] = ("w3c", "b3", "xray", "gcp")
     respond_with: Sequence[str] = ()
+    _lower: str = field(init=False, repr=False, compare=False, default="")
     _networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = field(
         init=False, repr=False, compare=False, default=()
     )
@@ -76,6 +77,7 @@ class Tracing(Policy):
         for name in strings("Tracing.respond_with", self.respond_with):
             one_of("Tracing.respond_with", name, _RESPONSES)
         first, *others = [READERS[name] for name in self.formats] or [_nothing]
+        object.__setattr__(self, "_lower", self.request_id_header.lower())
         object.__setattr__(self, "_first", first)
         object.__setattr__(self, "_others", tuple(others))
         if isinstance(self.trust, str):
@@ -88,14 +90,12 @@ class Tracing(Policy):
         object.__setattr__(self, "_networks", networks)
 
     def admit(self, exchange: Exchange) -> None:
-        """Set `exchange.trace` and `exchange.request_id`."""
-        headers = exchange.request.headers
+        """Set `exchange.trace`, to be read when it is wanted, and `exchange.request_id`."""
         trusted = self.trust == "always" or self._trusts(exchange)
-        if not trusted and exchange.trace is not None:
+        if not trusted and exchange.is_traced:
             return  # a Tracing before this one has given it ids of our own
-        trace = self._first(headers) if trusted else None
-        exchange.trace = trace or (self._from_others(headers) if trusted else new_trace())
-        given = headers.get(self.request_id_header.lower()) if trusted else None
+        exchange.read_later(trace=self._continued if trusted else _begun)
+        given = exchange.request.headers.get(self._lower) if trusted else None
         usable = given is not None and _REQUEST_ID.fullmatch(given) is not None
         exchange.request_id = given if usable else f"{random.getrandbits(128):032x}"
 
@@ -103,8 +103,8 @@ class Tracing(Policy):
         """Say the request's id, on refusals and errors too."""
         if exchange.request_id is not None:
             head.set(self.request_id_header, exchange.request_id)
-        if self.respond_with and exchange.trace is not None:
-            ours = exchange.trace.traceparent
+        if self.respond_with and (trace := exchange.trace) is not None:
+            ours = trace.traceparent
             if "traceresponse" in self.respond_with:
                 head.set("traceresponse", ours)
             if "server-timing" in self.respond_with:
@@ -123,9 +123,19 @@ class Tracing(Policy):
         address = getattr(address, "ipv4_mapped", None) or address
         return any(address in network for network in self._networks)
 
-    def _from_others(self, headers: HeaderLookup) -> Trace:
+    def _continued(self, exchange: Exchange) -> Trace:
+        """Our span in the caller's trace, or in a new one."""
+        headers = exchange.request.headers
+        trace = self._first(headers)
+        if trace is not None:
+            return trace
         for read in self._others:
             trace = read(headers)
             if trace is not None:
                 return trace
         return new_trace()
+
+
+def _begun(_: Exchange) -> Trace:
+    """A trace that starts here."""
+    return new_trace()

@@ -45,8 +45,9 @@ class Records(Parts):
         if first_byte is not None:
             record[key.ttfb_ms] = round(first_byte * 1000.0, 3)
         record[key.bytes_out] = sent
-        if exchange.trace is not None:
-            self._trace(record, exchange.trace)
+        trace = exchange.trace
+        if trace is not None:
+            self._trace(record, trace)
         if exchange.request_id is not None:
             record[key.request_id] = exchange.request_id
         self._identity(record, exchange)
@@ -128,8 +129,9 @@ class Records(Parts):
         if entry.levelno not in LEVEL_NAMES:
             record[key.level] = entry.levelname.lower()
         if exchange is not None:
-            if exchange.trace is not None:
-                self._trace(record, exchange.trace)
+            trace = exchange.trace
+            if trace is not None:
+                self._trace(record, trace)
             if exchange.request_id is not None:
                 record[key.request_id] = exchange.request_id
         service = self._source.service or (None if exchange is None else exchange.service)

@@ -82,13 +82,15 @@ class Sampler:
         exchange = event.exchange
         if event.seconds >= self._slow or (exchange.version is not None and exchange.version.deprecated):
             return True
-        return exchange.trace is not None and exchange.trace.sampled
+        trace = exchange.trace
+        return trace is not None and trace.sampled
 
     def by_chance(self, event: Served) -> bool:
         """Whether the exchange is among the share that is written: the same answer for the same trace everywhere."""
         exchange = event.exchange
-        if exchange.trace is not None:
-            return share(exchange.trace.trace_id) < self.rate
+        trace = exchange.trace
+        if trace is not None:
+            return share(trace.trace_id) < self.rate
         if exchange.request_id is not None:
             return zlib.crc32(exchange.request_id.encode("utf-8", "replace")) / 2**32 < self.rate
         return self._draw() < self.rate

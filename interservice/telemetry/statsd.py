@@ -23,6 +23,7 @@ from .pipe import Pipe
 from .transport import client_for
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Callable, Mapping
 
     from interservice.clock import Clock
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 _QUEUE = 65_536
 _WAKE_AT = _QUEUE // 4
+#: Each 32nd sample looks whether all is well with its queue, and so does each into an empty one; asking for the process id costs
+#: as much as the rest. Of a full queue each does.
+_LOOK_EVERY = 31
 _MIN_PACKET, _MAX_PACKET = 128, 65_507
 
 
@@ -130,15 +134,27 @@ class StatsD:
 
     def _put(self, taken: Sample) -> None:
         pipe = self._pipe
-        if pipe is None or pipe.background.pid != os.getpid():
+        if pipe is None:
             pipe = self._begin()
-        queue = pipe.queue
-        if len(queue) >= _WAKE_AT:
+        queue: deque[Sample] | None = pipe.queue
+        if len(pipe.queue) & _LOOK_EVERY == 0:
+            queue = self._looked_after(pipe)
+        if queue is not None:
+            queue.append(taken)
+
+    def _looked_after(self, pipe: Pipe) -> deque[Sample] | None:
+        """The queue to use, for now and then: woken for where it grows, left where it is full, another one after a fork.
+
+        Python tells of forks (`forget`), but not where a server forks behind its back, as uWSGI does.
+        """
+        if pipe.background.pid != os.getpid():
+            return self._begin().queue
+        if len(pipe.queue) >= _WAKE_AT:
             pipe.background.wake()
-            if len(queue) >= _QUEUE:
+            if len(pipe.queue) >= _QUEUE:
                 pipe.overflowed += 1
-                return
-        queue.append(taken)
+                return None
+        return pipe.queue
 
     def _begin(self) -> Pipe:
         """The pipe of this process; of several threads that find none, one makes it."""

@@ -120,10 +120,11 @@ class Verified:
         if verifier.revocations is not None and not verifier.revocations.clears(self.principal):
             return False
         keys, lease = verifier.keys, self.lease
-        if lease is keys.lease and keys.clock.monotonic() < lease.until:
+        keyset, until = lease
+        if lease is keys.lease and keys.clock.monotonic() < until:
             return True
         renewed = keys.renew()
-        if renewed is None or (renewed.keyset is not lease.keyset and self.key not in renewed.keyset.keys):
+        if renewed is None or (renewed.keyset is not keyset and self.key not in renewed.keyset.keys):
             return False
         self.lease = renewed
         return True
@@ -137,9 +138,9 @@ def _both(*works: Callable[[], object] | None) -> Callable[[], object] | None:
 
 def fingerprint(token: str) -> bytes | None:
     """The whole token's hash, under which its verification is kept; None for what is never kept."""
-    if type(token) is not str or len(token) > _MAX_KEPT_BYTES or not token.isascii():
-        return None
-    return sha256(token.encode()).digest()
+    if type(token) is str and len(token) <= _MAX_KEPT_BYTES and token.isascii():
+        return sha256(token.encode()).digest()
+    return None
 
 
 def work_of(sighting: Sighting) -> Callable[[], object] | None:

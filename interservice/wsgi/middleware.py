@@ -57,10 +57,9 @@ class Middleware:
         environ[GATE] = gate
         # The body is iterated after this returns, perhaps in another context: the application lives in one of its own throughout.
         context = copy_context()
-        context.run(enter, exchange)
         response = Response(gate, exchange, context, environ, start_response)
         try:
-            return self._answer(environ, exchange, response)
+            return context.run(self._answer, environ, exchange, response)
         except Rejection as rejection:
             if response.started:
                 gate.finish(exchange, error=rejection)
@@ -74,9 +73,11 @@ class Middleware:
             raise
 
     def _answer(self, environ: WSGIEnvironment, exchange: Exchange, response: Response) -> Iterable[bytes]:
+        """Admit the request and run the application, in the context of both."""
+        enter(exchange)
         gate = self.gate
         while (work := gate.prepare(exchange)) is not None:
-            response.context.run(work)
+            work()
         reply = gate.admit(exchange)
         if reply is not None:
             return response.refuse(reply)
@@ -85,4 +86,4 @@ class Middleware:
             environ["PATH_INFO"] = encoded(exchange.path)
         if exchange.rewritten is not None:
             environ.update(("HTTP_" + name.upper().replace("-", "_"), value) for name, value in exchange.rewritten.items())
-        return response.body(response.context.run(self.app, environ, response.start))
+        return response.body(self.app(environ, response.start))

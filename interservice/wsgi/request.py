@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from interservice.http import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 #: PEP 3333: these two have no HTTP_ prefix.
 _UNPREFIXED = {"content-type": "CONTENT_TYPE", "content-length": "CONTENT_LENGTH"}
@@ -31,16 +31,15 @@ class EnvironHeaders:
     __slots__ = ("_environ",)
 
     def __init__(self, environ: Mapping[str, Any]) -> None:
-        self._environ = environ
+        self._environ: Mapping[str, Any] = environ
 
     def get(self, name: str) -> str | None:
         """The value of the field with this lower-case name."""
-        value: str | None = self._environ.get(_KEYS[name])
-        return value
+        return self._environ.get(_KEYS[name])
 
     def all(self, name: str) -> list[str]:
         """The value, alone: WSGI does not keep repeated fields apart."""
-        value = self.get(name)
+        value = self._environ.get(_KEYS[name])
         return [] if value is None else [value]
 
     def items(self) -> Iterator[tuple[str, str]]:
@@ -53,23 +52,55 @@ class EnvironHeaders:
                 yield key[5:].replace("_", "-").lower(), value
 
 
-def environ_request(environ: Mapping[str, Any]) -> Request:
-    """The request that an environ describes."""
-    get = environ.get
-    port = str(get("SERVER_PORT", ""))  # Hypercorn gives a number
-    return Request(
-        environ["REQUEST_METHOD"],
-        decoded(get("PATH_INFO", "")) or "/",
-        EnvironHeaders(environ),
-        decoded(get("SCRIPT_NAME", "")),
-        raw_path(environ),
-        get("QUERY_STRING", ""),
-        get("wsgi.url_scheme", "http"),
-        get("REMOTE_ADDR"),
-        (get("SERVER_NAME", ""), int(port) if port.isdecimal() else None),
-        get("SERVER_PROTOCOL", "HTTP/1.1").rpartition("/")[2],
-        peer_certificate=partial(peer_certificate, environ) if get("wsgi.url_scheme") == "https" else None,
-    )
+class EnvironRequest(Request):
+    """A request read out of an environ of its own: what is nearly free at once, and the rest when somebody asks."""
+
+    __slots__ = ("_environ",)
+
+    kind = "http"
+
+    def __init__(self, environ: Mapping[str, Any]) -> None:
+        get = environ.get
+        self._environ = environ
+        self.method = environ["REQUEST_METHOD"]
+        path, mount = get("PATH_INFO", ""), get("SCRIPT_NAME", "")
+        self.path = (path if path.isascii() else decoded(path)) or "/"
+        self.mount = mount if mount.isascii() else decoded(mount)
+        self.headers = EnvironHeaders(environ)
+        self.query = get("QUERY_STRING", "")
+        self.scheme = get("wsgi.url_scheme", "http")
+        self.peer = get("REMOTE_ADDR")
+
+    # Of these four nobody has a use for another value, so that they need no setter.
+
+    @property
+    def raw_path(self) -> bytes | None:  # type: ignore[override]
+        """The path as sent, where the server gives it."""
+        return raw_path(self._environ)
+
+    @property
+    def server(self) -> tuple[str, int | None]:  # type: ignore[override]
+        """The host and port that answered."""
+        port = str(self._environ.get("SERVER_PORT", ""))  # Hypercorn gives a number
+        return self._environ.get("SERVER_NAME", ""), int(port) if port.isdecimal() else None
+
+    @property
+    def protocol(self) -> str:  # type: ignore[override]
+        """The HTTP version."""
+        return str(self._environ.get("SERVER_PROTOCOL", "HTTP/1.1")).rpartition("/")[2]
+
+    @property
+    def peer_certificate(self) -> Callable[[], bytes | str | None] | None:  # type: ignore[override]
+        """What gives the client's certificate, where there is TLS."""
+        return partial(peer_certificate, self._environ) if self.scheme == "https" else None
+
+
+def environ_request(environ: dict[str, Any]) -> Request:
+    """The request that an environ describes as it is now: what becomes of the environ on its way in changes nothing.
+
+    Of the copy that is read, no way leads back to the exchange in the environ, so that both go without the garbage collector.
+    """
+    return EnvironRequest(environ.copy())
 
 
 def peer_certificate(environ: Mapping[str, Any]) -> bytes | str | None:
@@ -103,4 +134,6 @@ def raw_path(environ: Mapping[str, Any]) -> bytes | None:
     raw = environ.get("RAW_URI") or environ.get("REQUEST_URI")
     if not isinstance(raw, str):
         return None
-    return raw.partition("?")[0].encode("latin-1", "replace")
+    if "?" in raw:
+        raw = raw.partition("?")[0]
+    return raw.encode("latin-1", "replace")

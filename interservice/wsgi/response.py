@@ -26,6 +26,8 @@ _SERVER_ERROR = 500
 class Response:
     """The start_response that the application gets, and what becomes of its result."""
 
+    __slots__ = ("_environ", "_start_response", "_written", "context", "exchange", "gate", "head", "replacement")
+
     def __init__(
         self, gate: Gate, exchange: Exchange, context: Context, environ: WSGIEnvironment, start_response: StartResponse
     ) -> None:
@@ -37,6 +39,8 @@ class Response:
         self.replacement: Reply | None = None
         self._environ = environ
         self._start_response = start_response
+        #: The server's own `write`, once the response was started.
+        self._written: Callable[[bytes], object]
 
     @property
     def started(self) -> bool:
@@ -46,24 +50,39 @@ class Response:
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None, /) -> Callable[[bytes], object]:
         """start_response as the application sees it; may come late, and again with `exc_info`."""
         exchange = self.exchange
-        head = Head(int(status[:3]), list(headers))
+        code = int(status[:3])
+        head = Head(code, list(headers))
         exchange.route = _route(self._environ)
-        refusal = (exchange.refusal or handled.refusal()) if head.status >= _SERVER_ERROR else None
+        refusal = (exchange.refusal or handled.refusal()) if code >= _SERVER_ERROR else None
         if refusal is not None:  # a handler refused, and the framework knew no better
             self.replacement = self.gate.refuse(exchange, refusal)
             head = Head(self.replacement.status, self.replacement.headers)
         else:
             self.gate.respond(exchange, head)
-        write = self._begin(head, status, exc_info)
-        return lambda data: self._write(write, data)
+        if head.status != code:
+            status = _line(head.status)
+        self.head = head
+        # PEP 3333 has exc_info optional: servers and middleware exist that count arguments.
+        start = self._start_response
+        self._written = start(status, head.headers, exc_info) if exc_info else start(status, head.headers)
+        return self.write
+
+    def write(self, data: bytes) -> None:
+        """PEP 3333's `write`, for applications of old."""
+        if self.replacement is None:
+            self.count(data)
+            self._written(data)
 
     def refuse(self, reply: Reply) -> Iterable[bytes]:
         """Send a refusal; the application is not asked."""
-        self._begin(Head(reply.status, reply.headers), "", None)
-        return Body(self, [reply.body] if reply.body else [])
+        self.head = Head(reply.status, reply.headers)
+        self._start_response(_line(reply.status), reply.headers)
+        return Listed(self, [reply.body] if reply.body else [])
 
     def body(self, result: Iterable[bytes]) -> Iterable[bytes]:
         """The application's result as the server is to get it."""
+        if type(result) is list and self.replacement is None:
+            return Listed(self, result)
         file_wrapper = self._environ.get("wsgi.file_wrapper")
         if isinstance(file_wrapper, type) and isinstance(result, file_wrapper) and self.replacement is None:
             return self._file(result)
@@ -89,17 +108,6 @@ class Response:
             return True
         length = head.get("Content-Length")
         return length is not None and length.isdecimal() and self.exchange.bytes_sent >= int(length)
-
-    def _begin(self, head: Head, status: str, exc_info: Any) -> Callable[[bytes], object]:
-        line = status if status[:3] == str(head.status) else f"{head.status} {phrase(head.status)}"
-        self.head = head
-        # PEP 3333 has exc_info optional: servers and middleware exist that count arguments.
-        return self._start_response(line, head.headers, exc_info) if exc_info else self._start_response(line, head.headers)
-
-    def _write(self, write: Callable[[bytes], object], data: bytes) -> None:
-        if self.replacement is None:
-            self.count(data)
-            write(data)
 
     def _file(self, result: Any) -> Iterable[bytes]:
         """Leave a file wrapper as it is, for the server's sendfile; its `close` tells the end.
@@ -130,6 +138,8 @@ class Response:
 
 class Body:
     """The iterable that the server gets: a class, since a generator that never started runs nothing when it is closed."""
+
+    __slots__ = ("_closed", "_error", "_exhausted", "_next", "_response", "_result")
 
     def __init__(self, response: Response, result: Iterable[bytes]) -> None:
         self._response = response
@@ -187,8 +197,43 @@ class Body:
         return reply.body
 
 
+class Listed:
+    """A list that the server gets: going through it runs nothing of the application's, and it has nothing to close."""
+
+    __slots__ = ("_closed", "_exhausted", "_left", "_parts", "_response")
+
+    def __init__(self, response: Response, parts: list[bytes]) -> None:
+        self._response = response
+        self._parts = parts
+        self._left = iter(parts)
+        self._exhausted = self._closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        for part in self._left:
+            self._response.count(part)
+            return part
+        self._exhausted = True
+        raise StopIteration
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def close(self) -> None:
+        """End the response (PEP 3333: servers call it whatever happened)."""
+        if not self._closed:
+            self._closed = True
+            response = self._response
+            whole = self._exhausted or response.complete
+            response.gate.finish(response.exchange, None if whole else "client_disconnect")
+
+
 class SizedBody(Body):
     """A body whose length the application told."""
+
+    __slots__ = ()
 
     def __len__(self) -> int:
         if self._response.replacement is not None:
@@ -196,7 +241,14 @@ class SizedBody(Body):
         return len(self._result)  # type: ignore[arg-type]
 
 
+def _line(status: int) -> str:
+    return f"{status} {phrase(status)}"
+
+
 def _route(environ: WSGIEnvironment) -> str | None:
     """The template of the route that a werkzeug application (Flask) matched; known only while the request is handled."""
-    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
+    request = environ.get("werkzeug.request")
+    if request is None:
+        return None
+    rule = getattr(request, "url_rule", None)
     return None if rule is None else str(rule.rule)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from interservice.asgi import Middleware
+from interservice.asgi.request import ScopeHeaders
 from interservice.errors import ConfigurationError, Rejection
 from interservice.events import Served
 from interservice.exchange import Exchange, current
@@ -240,6 +241,28 @@ def test_underscore_spelling_is_another_header() -> None:
     server = Server(sending(START, LAST), Tracing(), headers=headers)
     server.serve()
     assert server.served.exchange.request_id == "good"
+
+
+@pytest.mark.parametrize(
+    ("fields", "joined", "apart"),
+    [
+        ([], None, []),
+        ([(b"x-a", b"1")], "1", ["1"]),
+        ([[b"x-a", b"1"], [b"x-b", b"2"]], "1", ["1"]),
+        ([(b"X-A", b"1")], "1", ["1"]),
+        ([(b"x-a", b"1"), (b"x-b", b"2"), (b"x-a", b"3")], "1,3", ["1", "3"]),
+        ([(b"x-a", b"1"), (b"X-A", b"3")], "1,3", ["1", "3"]),
+        ([(b"x-a", b"\xe9")], "\xe9", ["\xe9"]),
+    ],
+    ids=["none", "one", "lists", "capitals", "repeated", "spellings", "latin-1"],
+)
+def test_headers_are_found_however_the_server_gives_them(fields: Any, joined: str | None, apart: list[str]) -> None:
+    headers = ScopeHeaders(iter(fields))
+    assert headers.all("x-a") == apart
+    assert headers.get("x-a") == joined
+    assert headers.get("x-c") is None
+    assert headers.all("x-c") == []
+    assert [value for name, value in headers.items() if name == "x-a"] == apart
 
 
 def test_exchange_is_where_frameworks_look() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextvars
+import gc
 import io
 import sys
+import weakref
 from typing import Any
 
 import pytest
@@ -307,6 +309,45 @@ def test_application_keeps_its_context_through_the_body() -> None:
     body = contextvars.Context().run(server.call)
     assert contextvars.Context().run(list, body) == [b"red"]
     assert colour.get() == "none"
+
+
+def test_request_is_what_came_whatever_becomes_of_the_environ() -> None:
+    def app(environ: Any, start_response: Any) -> Any:
+        environ.update(
+            HTTP_X_A="2", QUERY_STRING="b", REMOTE_ADDR="192.0.2.9", SERVER_NAME="elsewhere", SERVER_PROTOCOL="HTTP/0.9"
+        )
+        del environ["RAW_URI"]
+        return plain(b"a")(environ, start_response)
+
+    server = Server(app)
+    server.environ.update(
+        HTTP_X_A="1", QUERY_STRING="a", REMOTE_ADDR="192.0.2.7", SERVER_NAME="here", SERVER_PORT="81", SERVER_PROTOCOL="HTTP/1.0",
+        RAW_URI="/%2F?x",
+    )  # fmt: skip
+
+    list(body := server.call())
+    body.close()
+
+    request = server.served.exchange.request
+    assert request.headers.get("x-a") == "1"
+    assert (request.query, request.peer, request.server, request.protocol) == ("a", "192.0.2.7", ("here", 81), "1.0")
+    assert request.raw_path == b"/%2F"
+
+
+def test_exchange_goes_with_its_request_without_the_garbage_collector() -> None:
+    server = Server(plain(b"a"))
+    list(body := server.call())
+    body.close()
+    gone = weakref.ref(server.served.exchange)
+
+    gc.disable()
+    try:
+        del body
+        server.recorder.clear()
+        server.environ = {}
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_mounted_twice_with_one_gate_is_one_exchange() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from interservice.http import Head
 from interservice.inbound.gate import Gate
 from interservice.inbound.policy import Policy
 from interservice.inbound.tracing import Tracing
+from interservice.trace import Trace, new_trace
 from tests.telemetry.material import Principal
 
 from .requests import request
@@ -164,8 +167,36 @@ def test_other_formats_are_not_looked_for_beside_a_traceparent() -> None:
     made = request("GET", "/")
     made.headers = headers
     gate = Gate([Tracing()])
-    gate.prepare(gate.open(made))
-    assert headers.asked == ["traceparent", "tracestate", "x-request-id"]
+    exchange = gate.open(made)
+    gate.prepare(exchange)
+    assert exchange.trace is not None
+    assert headers.asked == ["x-request-id", "traceparent", "tracestate"]
+
+
+def test_trace_that_nobody_asks_for_is_not_read_and_otherwise_once() -> None:
+    headers = Counted(SENT)
+    made = request("GET", "/")
+    made.headers = headers
+    gate = Gate([Tracing()])
+    exchange = gate.open(made)
+    gate.prepare(exchange)
+    gate.respond(exchange, Head(200, []))
+    assert headers.asked == ["x-request-id"]
+    assert exchange.trace is exchange.trace
+
+
+def test_threads_that_ask_at_once_get_one_trace() -> None:
+    exchange = Gate([]).open(request("GET", "/"))
+    inside = threading.Barrier(2)
+
+    def read(_: Exchange) -> Trace:
+        inside.wait(5)
+        return new_trace()
+
+    exchange.read_later(trace=read)
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(lambda _: exchange.trace, range(2))
+    assert one is other is exchange.trace
 
 
 def head_of(tracing: Tracing) -> tuple[Exchange, list[tuple[str, str]]]:

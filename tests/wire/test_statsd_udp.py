@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import re
@@ -453,6 +454,27 @@ def test_a_forked_child_sends_its_own_samples_and_none_of_its_parents(receiver: 
             os._exit(status)
     assert os.waitpid(pid, 0)[1] == 0
     assert receiver.lines() == ["child:1|c"]
+    metrics.close()
+    assert receiver.lines() == ["parent:1|c"]
+
+
+def test_a_child_of_a_fork_that_python_was_not_told_of_loses_a_few_samples_and_sends_the_rest(receiver: Receiver) -> None:
+    metrics = StatsD(receiver.address, flush_every=3600.0)
+    metrics.increment("parent")
+    pid = ctypes.PyDLL(None).fork()  # as uWSGI does: no hook runs
+    if pid == 0:
+        status = 1
+        try:
+            for _ in range(100):
+                metrics.increment("child")
+            status = 0 if metrics.flush(10.0) else 2
+        finally:
+            os._exit(status)
+    assert os.waitpid(pid, 0)[1] == 0
+    (line,) = receiver.lines()
+    name, count = line.removesuffix("|c").split(":")
+    assert name == "child"
+    assert 100 - 32 < int(count) < 100
     metrics.close()
     assert receiver.lines() == ["parent:1|c"]
 

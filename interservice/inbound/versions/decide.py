@@ -19,12 +19,12 @@ from .neutral import is_neutral
 from .version import Number, Version, parse
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Callable, Sequence
 
     from interservice.exchange import Exchange
 
     from .catalog import Catalog, Known
+    from .neutral import Globs
     from .readers import PathVersion, Reader, Reading
 
 
@@ -50,6 +50,7 @@ class Decision(NamedTuple):
         known: The configured version behind it, when matched or retired.
         source: Where the text was read that decided, or None.
         raw: That text, or None.
+        prefix: What stands for the version at the start of a path, where nothing else can.
     """
 
     outcome: Outcome
@@ -57,6 +58,7 @@ class Decision(NamedTuple):
     known: Known | None = None
     source: str | None = None
     raw: str | None = None
+    prefix: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,7 +69,7 @@ class Rules:
         catalog: The known versions.
         readers: Asked in this order.
         templates: Those of them that read the path.
-        neutral: The pattern of paths without a version.
+        neutral: The paths without a version.
         default: The candidates when a request names no version, best first.
         chooser: Called instead with the exchange; gives a version's text, "newest", "oldest" or None.
         latest: Whether clients may ask for "latest".
@@ -79,7 +81,7 @@ class Rules:
     catalog: Catalog
     readers: tuple[Reader, ...]
     templates: tuple[PathVersion, ...] = ()
-    neutral: re.Pattern[str]
+    neutral: Globs
     default: tuple[Known, ...] = ()
     chooser: Callable[[Any], str | None] | None = None
     latest: bool = False
@@ -150,7 +152,8 @@ def _match(rules: Rules, number: Number, reading: Reading) -> Decision:
     if known.retired:
         return Decision(Outcome.RETIRED, known=known, source=source, raw=raw)
     version = Version(known.text, known.number, source, raw, known.deprecation is not None)
-    return Decision(Outcome.MATCHED, version, known, source, raw)
+    prefix = rules.templates[0].spelt(raw) if source == "path" and len(rules.templates) == 1 else None
+    return Decision(Outcome.MATCHED, version, known, source, raw, prefix)
 
 
 def _walk(rules: Rules, ranked: list[Reading], now: float) -> Reading | Decision | None:

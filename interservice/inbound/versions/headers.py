@@ -48,16 +48,22 @@ class Fields:
 
     def amend(self, head: Head) -> None:
         """Add the fields to a response's head."""
-        headers = head.headers
-        if self._names.isdisjoint([name.lower() for name, _ in headers]):
-            headers += self._all
+        headers, names = head.headers, self._names
+        for sent, _ in headers:
+            if sent.lower() in names:
+                self._merge(head)
+                break
         else:
-            for name, value in self._defaults:
-                head.default(name, value)
-            headers += self._links
-            head.vary(*self._vary)
+            headers += self._all
         if self._label is not None:
             _label(head, *self._label)
+
+    def _merge(self, head: Head) -> None:
+        """Add the fields to those that the application has set itself."""
+        for name, value in self._defaults:
+            head.default(name, value)
+        head.headers += self._links
+        head.vary(*self._vary)
 
 
 class Table(NamedTuple):

@@ -15,11 +15,10 @@ from interservice.errors import ConfigurationError, Rejection
 from interservice.options import check, number, strings
 
 from .accept import parse_media_type
-from .neutral import compile_globs
+from .neutral import Globs
 from .version import Number, Version, parse
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Callable, Sequence
 
     from interservice.exchange import Exchange
@@ -66,7 +65,7 @@ class Migration:
     methods: Sequence[str] = ()
     errors: bool = False
     _number: Number = field(init=False, repr=False)
-    _pattern: re.Pattern[str] = field(init=False, repr=False)
+    _globs: Globs = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         found = parse(self.version) if isinstance(self.version, str) else None
@@ -79,7 +78,7 @@ class Migration:
         object.__setattr__(self, "paths", strings("Migration.paths", self.paths))
         object.__setattr__(self, "methods", tuple(name.upper() for name in strings("Migration.methods", self.methods)))
         object.__setattr__(self, "_number", found)
-        object.__setattr__(self, "_pattern", compile_globs(self.paths))
+        object.__setattr__(self, "_globs", Globs(self.paths))
 
     @property
     def number(self) -> Number:
@@ -90,7 +89,7 @@ class Migration:
         """Whether it is about such requests. HEAD is answered as GET is."""
         methods = self.methods
         listed = not methods or method in methods or (method == "HEAD" and "GET" in methods)
-        return listed and self._pattern.match(path) is not None
+        return listed and self._globs.match(path)
 
 
 class Chain:

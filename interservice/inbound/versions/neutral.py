@@ -15,20 +15,43 @@ NEUTRAL = (
     "/redoc", "/openapi.json", "/openapi.yaml",
 )  # fmt: skip
 
+_SPECIAL = re.compile(r"[*?\[]")
 _DOTS = re.compile(r"/\.{1,2}(?:/|\Z)")
 
 
-def compile_globs(globs: Iterable[str]) -> re.Pattern[str]:
-    """A pattern for whole paths, from globs as `fnmatch` has them: "*" stands for any characters, "/" included.
+class Globs:
+    """Globs of whole paths, as `fnmatch` has them: "*" stands for any characters, "/" included.
 
     The server-wide "*" of `OPTIONS *` is always among them.
     """
-    return re.compile("|".join((r"\*\Z", *map(translate, globs))))
+
+    __slots__ = ("_others", "_prefixes", "_words")
+
+    def __init__(self, globs: Iterable[str]) -> None:
+        words, prefixes, others = {"*"}, [], []
+        for glob in globs:
+            # Nearly all are a path, or a path and all below it, which needs no expression.
+            start = glob.removesuffix("*")
+            if _SPECIAL.search(start):
+                others.append(translate(glob))
+            elif start == glob:
+                words.add(glob)
+            else:
+                prefixes.append(start)
+        self._words = frozenset(words)
+        self._prefixes = tuple(prefixes)
+        self._others = re.compile("|".join(others)) if others else None
+
+    def match(self, path: str) -> bool:
+        """Whether one of them is this path's."""
+        if path in self._words or path.startswith(self._prefixes):
+            return True
+        return self._others is not None and self._others.match(path) is not None
 
 
-def is_neutral(pattern: re.Pattern[str], path: str) -> bool:
+def is_neutral(neutral: Globs, path: str) -> bool:
     """Whether a path has no version. One with dot segments never is: what it means is not what it says."""
-    return pattern.match(path) is not None and not has_dot_segments(path)
+    return neutral.match(path) and not has_dot_segments(path)
 
 
 def has_dot_segments(path: str) -> bool:

@@ -20,7 +20,7 @@ from .catalog import Catalog, Known
 from .decide import Decision, Outcome, Rules, decide
 from .headers import Saying, Table, announcement
 from .media import MediaTypeVersion
-from .neutral import NEUTRAL, compile_globs, has_dot_segments, is_neutral
+from .neutral import NEUTRAL, Globs, has_dot_segments, is_neutral
 from .readers import HeaderVersion, PathVersion
 from .refusals import Statuses, refusal
 
@@ -134,21 +134,21 @@ class Versions(Policy):
             Rejection: No version, or not one that is served; or dot segments behind a stripped prefix.
         """
         decision = decide(self._rules, exchange)
-        outcome = decision.outcome
+        outcome, version, known, _, _, prefix = decision
         if outcome is Outcome.MATCHED:
-            exchange.version = decision.version
+            exchange.version = version
         elif outcome is Outcome.PREFLIGHT:
-            exchange.preflight_version = decision.version
+            exchange.preflight_version = version
         elif outcome is Outcome.NEUTRAL:
             return
         else:
             raise self._refusal(exchange, decision)
         if self.path == "strip":
-            self._strip(exchange)
+            self._strip(exchange, prefix)
         if self._media:
             self._rewrite(exchange)
-        if decision.known is not None and (self.latest or decision.known.deprecation is not None):
-            self._note(exchange, decision, decision.known)
+        if known is not None and (self.latest or known.deprecation is not None):
+            self._note(exchange, decision, known)
 
     def respond(self, exchange: Exchange, head: Head) -> None:
         """Say which version answered, and for how long it will; on refusals, which there are. Neutral paths stay untouched."""
@@ -162,19 +162,22 @@ class Versions(Policy):
         if self.debug and self._echo is not None:
             head.default(f"{self._echo}-Source", version.source)
 
-    def _strip(self, exchange: Exchange) -> None:
-        """Move the prefix that names the version from the path to the mount."""
-        for template in self._rules.templates:
-            split = template.split(exchange.path)
-            if split is not None:
-                prefix, rest = split
-                if has_dot_segments(rest):
-                    # A router or proxy that resolves them would run another version's code than was decided on.
-                    exchange.version = None
-                    raise Rejection("The path has dot segments.", status=404, code="not_found")
-                exchange.mount += prefix
-                exchange.path = rest
+    def _strip(self, exchange: Exchange, known: str | None) -> None:
+        """Move the prefix that names the version, `known` already or found by the templates, from the path to the mount."""
+        path = exchange.path
+        if known is not None and path.startswith(known) and path[len(known) : len(known) + 1] in ("", "/"):
+            prefix, rest = known, path[len(known) :]
+        else:
+            split = next(filter(None, (template.split(path) for template in self._rules.templates)), None)
+            if split is None:
                 return
+            prefix, rest = split
+        if has_dot_segments(rest):
+            # A router or proxy that resolves them would run another version's code than was decided on.
+            exchange.version = None
+            raise Rejection("The path has dot segments.", status=404, code="not_found")
+        exchange.mount += prefix
+        exchange.path = rest
 
     def _rewrite(self, exchange: Exchange) -> None:
         """Have the application see an Accept that says nothing of versions."""
@@ -214,7 +217,7 @@ class Versions(Policy):
             catalog=catalog,
             readers=readers,
             templates=tuple(reader for reader in readers if isinstance(reader, PathVersion)),
-            neutral=compile_globs(strings("Versions.neutral", self.neutral)),
+            neutral=Globs(strings("Versions.neutral", self.neutral)),
             default=_default(catalog, self.default),
             chooser=self.default if callable(self.default) else None,
             latest=self.latest,

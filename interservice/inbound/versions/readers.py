@@ -82,6 +82,10 @@ class PathVersion:
         """Nothing: the path is part of every cache's key."""
         return ()
 
+    def spelt(self, raw: str) -> str | None:
+        """The template with `raw` for the version; None where it has other placeholders."""
+        return self.template.replace("{version}", raw) if self.template.count("{") == 1 else None
+
     def read(self, request: Request) -> tuple[Reading, ...]:
         """The version that the path names, if it matches the template."""
         found = self._pattern.match(request.path)
