@@ -27,12 +27,13 @@ from .balancer import Balancer
 from .breaker import CircuitBreaker
 from .bulkhead import Bulkhead
 from .carrier import CallCarrier
-from .connection import Dialling, instrument
+from .connection import Dialling
 from .destinations import Destinations, Settings
 from .discovery import Polled
 from .ejection import Ejection
 from .lifecycle import Notices
 from .patience import default_patience, patience
+from .pools import instrument
 from .resolve import Resolver
 from .retry import Retry
 from .routes import Routes

@@ -14,7 +14,6 @@ from interservice.events import Called
 
 from .answer import Answer
 from .call import Call
-from .connection import ours
 from .driver import drive
 from .errors import DeadlineExceeded
 from .failure import classify, forget_frames, translate
@@ -22,6 +21,7 @@ from .flow import flow
 from .forwarding import PassedOn
 from .hops import follows, may_be_followed
 from .outcome import Outcome
+from .pools import ours
 from .problem import problem_of
 from .propagate import propagated
 from .replaced import replaced, send_by_others

@@ -1,6 +1,8 @@
 """Reading the head of a response: RFC 9112 to the letter where `http.client` is lenient, and in a fraction of its time.
 
 - A head that ends before its empty line is incomplete (section 8), and never a response with an empty body.
+- Most heads come whole in one receive with CRLF at the end of each line, and are taken apart at once; any other is read line by
+  line, as `http.client` does, which also takes a bare LF for the end of a line.
 - Interim responses are skipped, whichever 1xx they are, 101 apart (RFC 9110 section 15.2).
 - What is unusual (folded lines, names that are no tokens) goes to `http.client.parse_headers`, and means what it always did.
 """
@@ -47,8 +49,7 @@ class Head(http.client.HTTPResponse):
         if self.headers is not None:
             return
         while True:
-            version, status, reason = read_status(self.fp)
-            fields = read_fields(self.fp)
+            version, status, reason, fields = read_head(self.fp)
             if status >= _OK or status == _SWITCHING_PROTOCOLS:
                 break
         self.code = self.status = status
@@ -58,7 +59,7 @@ class Head(http.client.HTTPResponse):
         self.headers = self.msg = message = http.client.HTTPMessage()
         first: dict[str, str] = {}
         for name, value in fields:
-            message[name] = value
+            message.set_raw(name, value)
             first.setdefault(name.lower(), value)
         self.keep_alive = first.get("keep-alive")
         self._frame(first)
@@ -75,14 +76,41 @@ class Head(http.client.HTTPResponse):
             self.will_close = True
 
 
-def read_status(lines: Any) -> tuple[int, int, str]:
-    """The version (10 or 11), status and reason of the next status line."""
+def read_head(lines: Any) -> tuple[int, int, str, list[tuple[str, str]]]:
+    """The version (10 or 11), status, reason and fields of the next head, in order."""
+    whole = _whole_head(lines)
+    if whole is not None:
+        return *_status(whole[0]), _fields(whole[1:])
     raw = lines.readline(_MAX_LINE + 1)
     if not raw:
         msg = "Remote end closed connection without response"
         raise http.client.RemoteDisconnected(msg)
-    _whole(raw, "status line")
-    line = raw.decode("iso-8859-1")
+    _complete(raw, "status line")
+    status = _status(raw.decode("iso-8859-1"))
+    fields: list[str] = []
+    while (line := lines.readline(_MAX_LINE + 1)) not in _EMPTY:
+        _complete(line, "header line")
+        fields.append(line.decode("iso-8859-1"))
+        _count(fields)
+    return *status, _fields(fields)
+
+
+def _whole_head(lines: Any) -> list[str] | None:
+    """The lines of the next head, if all of it is here and CRLF alone ends them; else None, with nothing taken."""
+    ahead: bytes = lines.peek()
+    end = ahead.find(b"\r\n\r\n")
+    if end < 0:
+        return None
+    block = ahead[:end].decode("iso-8859-1")
+    whole = block.split("\r\n")
+    if block.count("\n") >= len(whole):
+        return None
+    lines.read(end + 4)
+    _count(whole[1:])
+    return whole
+
+
+def _status(line: str) -> tuple[int, int, str]:
     version, _, rest = line.partition(" ")
     status, _, reason = rest.strip().partition(" ")
     if not version.startswith("HTTP/") or not (status.isascii() and status.isdigit()) or not 100 <= int(status) <= 999:  # noqa: PLR2004
@@ -94,31 +122,30 @@ def read_status(lines: Any) -> tuple[int, int, str]:
     return 11, int(status), reason.strip()
 
 
-def read_fields(lines: Any) -> list[tuple[str, str]]:
-    """The header fields up to the empty line, in order."""
-    block: list[bytes] = []
-    while (line := lines.readline(_MAX_LINE + 1)) not in _EMPTY:
-        _whole(line, "header line")
-        block.append(line)
-        if len(block) > _MAX_FIELDS:
-            msg = f"got more than {_MAX_FIELDS} headers"
-            raise http.client.HTTPException(msg)
+def _fields(block: list[str]) -> list[tuple[str, str]]:
     fields = []
     for line in block:
-        name, colon, value = line.decode("iso-8859-1").partition(":")
+        name, colon, value = line.partition(":")
         if not colon or not ((name.replace("-", "").isalnum() and name.isascii()) or _TOKEN.fullmatch(name)):
-            return unusual(block)
+            return _unusual(block)
         fields.append((name, value.strip(" \t\r\n")))
     return fields
 
 
-def unusual(block: list[bytes]) -> list[tuple[str, str]]:
+def _unusual(block: list[str]) -> list[tuple[str, str]]:
     """What `http.client` makes of a block of fields; folded lines are joined (RFC 9112 section 5.2)."""
-    message = http.client.parse_headers(io.BytesIO(b"".join([*block, b"\r\n"])))
+    lines = [line if line.endswith("\n") else f"{line}\r\n" for line in block]
+    message = http.client.parse_headers(io.BytesIO("".join([*lines, "\r\n"]).encode("iso-8859-1")))
     return [(name, _FOLD.sub(" ", value)) for name, value in message.items()]
 
 
-def _whole(line: bytes, what: str) -> None:
+def _count(fields: list[str]) -> None:
+    if len(fields) > _MAX_FIELDS:
+        msg = f"got more than {_MAX_FIELDS} headers"
+        raise http.client.HTTPException(msg)
+
+
+def _complete(line: bytes, what: str) -> None:
     if len(line) > _MAX_LINE:
         raise http.client.LineTooLong(what)
     if not line.endswith(b"\n"):

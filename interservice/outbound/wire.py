@@ -85,6 +85,12 @@ class Wire:
 CURRENT_WIRE: ContextVar[Wire | None] = ContextVar("interservice.outbound.wire", default=None)
 
 
+def be_patient(sock: Any, seconds: float | None) -> None:
+    """Set how long the next operation on a socket may take: a system call, where that is not what it has."""
+    if sock.gettimeout() != seconds:
+        sock.settimeout(seconds)
+
+
 class Inlet(io.RawIOBase):
     """The reading end of a socket for one response: asks for the time left before each read, and notes that something came."""
 
@@ -100,7 +106,7 @@ class Inlet(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         """One read of the socket, within the time that is left."""
         wire = self._wire
-        self._sock.settimeout(wire.patience(wire.read))
+        be_patient(self._sock, wire.patience(wire.read))
         count: int | None = self._raw.readinto(buffer)
         if count:
             wire.facts.response_started = True
