@@ -46,10 +46,10 @@ class Service:
     def __init__(self, port: int) -> None:
         self._port = port
 
-    def ask(self, path: str, *fields: tuple[str, str]) -> tuple[int, dict[str, str], Any]:
+    def ask(self, path: str, *fields: tuple[str, str], method: str = "GET") -> tuple[int, dict[str, str], Any]:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
         try:
-            connection.putrequest("GET", path)
+            connection.putrequest(method, path)
             for name, value in fields:
                 connection.putheader(name, value)
             connection.endheaders()
@@ -95,6 +95,12 @@ def test_gateways_word_is_believed(service: Service) -> None:
     assert (status, body) == (200, {"subject": None})
     status, _, body = service.ask("/a%20b/%C3%A9/%2B?x=%20&y", ("X-Auth-Identity", signed_for_odd_path()))
     assert (status, body) == (200, {"subject": "anna"})
+
+
+def test_refusal_without_a_body_still_has_its_head(service: Service) -> None:
+    status, headers, body = service.ask("/orders/7", method="HEAD")
+    assert (status, body) == (401, b"")
+    assert headers["www-authenticate"].startswith("Gateway ")
 
 
 def signed_for_odd_path() -> str:
