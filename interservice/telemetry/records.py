@@ -32,16 +32,25 @@ _MAX_USER_AGENT = 256
 _MAX_DIGITS = 19
 _CLIENT_ERRORS, _SERVER_ERRORS = 400, 500
 
-
-#: The fields of the line of an exchange, by their names in `flat`, in the order of the line.
+#: The fields of the line of an exchange, by their names in `flat`; line by line, what `Records.served` gives values to.
 _SERVED = (
-    "timestamp", "level", "message", "logger", "pid", "service_version", "instance", "method", "route", "path", "query",
-    "scheme", "bytes_in", "client", "peer", "host", "port", "protocol", "user_agent", "status", "duration_ms", "outcome",
-    "ttfb_ms", "bytes_out", "trace_id", "span_id", "parent_span_id", "trace_flags", "request_id", "subject", "client_id",
-    "version", "version_source", "version_deprecated", "service", "sampled_rate",
+    "timestamp", "level", "message", "logger",
+    "pid", "service_version", "instance",
+    "method", "route", "path",
+    "query", "scheme",
+    "bytes_in", "client", "peer", "host", "port", "protocol",
+    "user_agent",
+    "status", "duration_ms", "outcome",
+    "ttfb_ms", "bytes_out",
+    "trace_id", "span_id", "parent_span_id", "trace_flags", "request_id",
+    "subject",
+    "client_id",
+    "version", "version_source",
+    "version_deprecated",
+    "service", "sampled_rate",
 )  # fmt: skip
 _ECS_SERVED = ("ecs.version", "event.dataset", "event.duration", "event.outcome")
-_NO_TRACE = (None, None, None, None)
+_NO_TRACE: tuple[None, ...] = (None, None, None, None, None)
 
 
 class Records(Parts):
@@ -62,23 +71,26 @@ class Records(Parts):
         host, port = request.server or (None, None)
         trace, principal, version = exchange.trace, exchange.principal, exchange.version
         stamp, pid = self._stamp()
-        row = Row(self._served, (
-            stamp, LEVEL_NAMES.get(level), f"{method} {route or path} {'-' if status is None else status}", ACCESS, pid,
-            source.service_version, source.instance, method if method in _METHODS else "_OTHER", route, path,
+        trace_id, span_id, parent_id, flags, _ = trace or _NO_TRACE
+        values: tuple[Any, ...] = (
+            stamp, LEVEL_NAMES.get(level), f"{method} {route or path} {'-' if status is None else status}", ACCESS,
+            pid, source.service_version, source.instance,
+            method if method in _METHODS else "_OTHER", route, path,
             source.secrets.query(request.query) if request.query else None, request.scheme,
             None if length is None else _number(length), peer, peer, host, port, request.protocol,
             agent if agent is None or len(agent) <= _MAX_USER_AGENT else agent[:_MAX_USER_AGENT],
             status, round(seconds * 1000.0, 3), outcome,
             None if first_byte is None else round(first_byte * 1000.0, 3), sent,
-            *(_NO_TRACE if trace is None else (trace.trace_id, trace.span_id, trace.parent_id, _FLAGS[trace.flags & 3])),
-            exchange.request_id,
+            trace_id, span_id, parent_id, None if flags is None else _FLAGS[flags & 3], exchange.request_id,
             None if principal is None else self._subject(principal.subject),
             None if principal is None else principal.client_id,
             None if version is None else str(version), None if version is None else version.source,
             None if version is None else version.deprecated or None,
             source.service or exchange.service, rate,
-            *((_ECS_VERSION, ACCESS, _nanoseconds(seconds), _ECS_OUTCOME.get(outcome, "success")) if self._ecs else ()),
-        ))  # fmt: skip
+        )  # fmt: skip
+        if self._ecs:
+            values += (_ECS_VERSION, ACCESS, _nanoseconds(seconds), _ECS_OUTCOME.get(outcome, "success"))
+        row = Row(self._served, values)
         failed = error is not None or (status is not None and status >= _SERVER_ERRORS)
         if failed or exchange.refusal is not None or exchange.fields or source.headers or method not in _METHODS:
             return self._with_details(row.record(), event, failed=failed)
