@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from .errors import Rejection
+
+
+_ENCODED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 
 
 class HeaderLookup(Protocol):
@@ -62,6 +66,11 @@ class Request:
     protocol: str = "1.1"
     kind: str = "http"
     peer_certificate: Callable[[], bytes | str | None] | None = None
+
+    @property
+    def has_encoded_slash(self) -> bool:
+        """Whether the path was sent with a slash percent-encoded, as far as the server tells: `path` does not show it."""
+        return self.raw_path is not None and _ENCODED_SLASH.search(self.raw_path.partition(b"?")[0]) is not None
 
     @property
     def is_preflight(self) -> bool:

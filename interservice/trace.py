@@ -68,9 +68,12 @@ def parse_traceparent(value: str) -> tuple[str, str, int] | None:
     Version 00 has exactly four parts; later versions may have more, which are ignored (section 2.2.4 and "Versioning").
     """
     match = _TRACEPARENT.fullmatch(value) or _TRACEPARENT.fullmatch(value.strip(" \t"))
-    if match is None or (match[1] == "00" and match[5] is not None):
+    if match is None:
         return None
-    return match[2], match[3], int(match[4], 16) & (SAMPLED | RANDOM)
+    version, trace_id, span_id, flags, more = match.groups()
+    if more is not None and version == "00":
+        return None
+    return trace_id, span_id, int(flags, 16) & (SAMPLED | RANDOM)
 
 
 def parse_tracestate(value: str) -> str:

@@ -38,7 +38,8 @@ def read_w3c(headers: HeaderLookup) -> Trace | None:
     if parsed is None:
         return None
     trace_id, parent_id, flags = parsed
-    return Trace(trace_id, new_span_id(), parent_id, flags, parse_tracestate(headers.get("tracestate") or ""))
+    state = headers.get("tracestate")
+    return Trace(trace_id, new_span_id(), parent_id, flags, parse_tracestate(state) if state else "")
 
 
 def read_b3(headers: HeaderLookup) -> Trace | None:

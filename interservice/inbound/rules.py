@@ -26,8 +26,6 @@ _METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 _VARIABLE = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}", re.ASCII)
 _DOT_SEGMENT = re.compile(r"/\.\.?(?:/|$)")
 _ENCODED = re.compile(r"%(?:2f|5c|00)", re.IGNORECASE)
-_PERCENT = ord("%")
-_ENCODED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +130,7 @@ class Rules:
         segments = iter(path[1:].split("/"))
         for segment in segments:
             if node.below is not None:
-                best = _earlier(best, node.below.find(method))
+                best = node.below.earlier(best, method)
             # Nearly always there is one way to go on.
             literal = node.literals.get(segment)
             variable = node.variable if segment else None
@@ -143,9 +141,9 @@ class Rules:
                 return None if best is None else best[1]
             node = following
         if node.here is not None:
-            best = _earlier(best, node.here.find(method))
+            best = node.here.earlier(best, method)
         if node.below is not None:
-            best = _earlier(best, node.below.find(method))
+            best = node.below.earlier(best, method)
         return None if best is None else best[1]
 
     def _match_all(self, method: str, segments: Iterable[str], nodes: list[_Node], best: _Placed | None) -> Rule | None:
@@ -154,7 +152,7 @@ class Rules:
             following = []
             for node in nodes:
                 if node.below is not None:
-                    best = _earlier(best, node.below.find(method))
+                    best = node.below.earlier(best, method)
                 if (literal := node.literals.get(segment)) is not None:
                     following.append(literal)
                 if node.variable is not None and segment:
@@ -186,8 +184,10 @@ class _Choice:
         named = {method for _, each in self._rules for method in each.methods} | {"HEAD"}
         self._by_method = {method: self._first(method) for method in named}
 
-    def find(self, method: str) -> _Placed | None:
-        return self._by_method.get(method, self._any)
+    def earlier(self, best: _Placed | None, method: str) -> _Placed | None:
+        """The rule of this place for a method, if it comes before the best so far; else that."""
+        placed = self._by_method.get(method, self._any)
+        return placed if best is None or (placed is not None and placed[0] < best[0]) else best
 
     def _first(self, method: str) -> _Placed | None:
         wanted = {method, "*", "GET"} if method == "HEAD" else {method, "*"}
@@ -225,14 +225,10 @@ def _ending(best: _Placed | None, nodes: Iterable[_Node], method: str) -> _Place
     """The earliest of `best` and the rules that hold where a path ends."""
     for node in nodes:
         if node.here is not None:
-            best = _earlier(best, node.here.find(method))
+            best = node.here.earlier(best, method)
         if node.below is not None:
-            best = _earlier(best, node.below.find(method))
+            best = node.below.earlier(best, method)
     return best
-
-
-def _earlier(one: _Placed | None, other: _Placed | None) -> _Placed | None:
-    return other if one is None or (other is not None and other[0] < one[0]) else one
 
 
 def _check_pattern(path: object) -> None:
@@ -258,5 +254,4 @@ def ambiguous(path: str, request: Request | None = None) -> bool:
         return True
     if "%" in path and _ENCODED.search(path):
         return True
-    raw = None if request is None else request.raw_path
-    return raw is not None and _PERCENT in raw and _ENCODED_SLASH.search(raw.partition(b"?")[0]) is not None
+    return request is not None and request.has_encoded_slash

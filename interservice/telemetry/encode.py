@@ -15,9 +15,12 @@ from pythonjsonlogger.core import BaseJsonFormatter
 from pythonjsonlogger.json import JsonFormatter
 
 from .plain import Plain
+from .rows import Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .rows import Columns
 
 #: A string as ASCII JSON, quotes included.
 _STRING = json.encoder.encode_basestring_ascii
@@ -53,6 +56,16 @@ def _serializer() -> Callable[..., str]:
         return f"{{{''.join(written)[1:]}}}"
 
     return serialize
+
+
+def _row(row: Row) -> str:
+    """What the serializer writes for `row.record()`."""
+    written = [
+        name + (_STRING(value) if value.__class__ is str else _other(value))
+        for name, value in zip(row.columns.written, row.values, strict=True)
+        if value is not None
+    ]
+    return f"{{{''.join(written)[1:]}}}"
 
 
 def _name(name: str) -> str:
@@ -95,22 +108,26 @@ class JsonLines(BaseJsonFormatter):
         super().__init__(**options)
         self.plain = plain or Plain()
         self._ascii: Callable[[dict[str, Any]], str] = JsonFormatter(json_serializer=_serializer()).jsonify_log_record
-        self._quick = self._ascii
+        self._fast: Callable[[Any], str] | None = None
+        self._structures: dict[Columns, Callable[..., Any]] = {}
         if fast or (fast is None and fast_available()):
             from pythonjsonlogger.msgspec import MsgspecFormatter  # noqa: PLC0415 - an extra, and lazy
 
-            self._quick = MsgspecFormatter(json_default=_refuse).jsonify_log_record
+            self._fast = MsgspecFormatter(json_default=_refuse).jsonify_log_record
 
     def jsonify_log_record(self, log_data: dict[str, Any]) -> str:
         """One line for a record whose values may be anything at all."""
         return self.encode(self.plain(log_data))
 
-    def encode(self, record: dict[str, Any]) -> str:
+    def encode(self, record: Row | dict[str, Any]) -> str:
         """One line for a record that was built of plain values; any other still gives one, at a higher price."""
+        in_row = record.__class__ is Row
         try:
-            text = self._quick(record)
-            if not text.isascii():  # msgspec writes UTF-8, with C1 controls and U+2028 as they are
-                text = self._ascii(record)
+            if self._fast is not None:
+                text: str = self._fast(self._structured(record) if in_row else record)  # type: ignore[arg-type]
+                if text.isascii():  # msgspec writes UTF-8, with C1 controls and U+2028 as they are
+                    return text if len(text) < MAX_LINE else self._slowly(record)
+            text = _row(record) if in_row else self._ascii(record)  # type: ignore[arg-type]
             # Surrogate escapes: a pair is an astral character, a lone one no strict parser accepts. The slow path tells them
             # apart.
             if len(text) < MAX_LINE and "\\ud" not in text:
@@ -119,7 +136,15 @@ class JsonLines(BaseJsonFormatter):
             pass
         return self._slowly(record)
 
-    def _slowly(self, record: dict[str, Any]) -> str:
+    def _structured(self, row: Row) -> Any:
+        """The row as msgspec writes it fastest."""
+        structure = self._structures.get(row.columns)
+        if structure is None:
+            structure = self._structures[row.columns] = row.columns.structure()
+        return structure(*row.values)
+
+    def _slowly(self, given: Row | dict[str, Any]) -> str:
+        record = given.record() if isinstance(given, Row) else given
         for cut in _CUTS:
             record = self.plain(record, cut)
             text = self._ascii(record)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import traceback
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -91,12 +90,13 @@ class Parts:
 
     def _begin(self, level: int, message: str, logger: str, now: float | None = None) -> dict[str, Any]:
         key, source = self._key, self._source
+        stamp, pid = self._stamp(now)
         record: dict[str, Any] = {
-            key.timestamp: self._stamp(now),
+            key.timestamp: stamp,
             key.level: LEVEL_NAMES.get(level),
             key.message: message,
             key.logger: logger,
-            key.pid: os.getpid(),
+            key.pid: pid,
         }
         if self._ecs:
             record["ecs.version"], record["event.dataset"] = _ECS_VERSION, logger

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from .parts import Parts
+from .parts import _ECS_OUTCOME, _ECS_VERSION, _FLAGS, Parts, _nanoseconds
 from .redact import redact_text
+from .rows import Columns, Row
 from .sampling import ERROR, LEVEL_NAMES
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from interservice.events import Attempted, Called, CircuitChanged, Served
     from interservice.exchange import Exchange
     from interservice.http import Request
+
+    from .parts import Source
 
 ACCESS = "interservice.access"
 CALL = "interservice.call"
@@ -29,37 +32,85 @@ _MAX_USER_AGENT = 256
 _MAX_DIGITS = 19
 _CLIENT_ERRORS, _SERVER_ERRORS = 400, 500
 
+#: The fields of the line of an exchange, by their names in `flat`; line by line, what `Records.served` gives values to.
+_SERVED = (
+    "timestamp", "level", "message", "logger",
+    "pid", "service_version", "instance",
+    "method", "route", "path",
+    "query", "scheme",
+    "bytes_in", "client", "peer", "host", "port", "protocol",
+    "user_agent",
+    "status", "duration_ms", "outcome",
+    "ttfb_ms", "bytes_out",
+    "trace_id", "span_id", "parent_span_id", "trace_flags", "request_id",
+    "subject",
+    "client_id",
+    "version", "version_source",
+    "version_deprecated",
+    "service", "sampled_rate",
+)  # fmt: skip
+_ECS_SERVED = ("ecs.version", "event.dataset", "event.duration", "event.outcome")
+_NO_TRACE: tuple[None, ...] = (None, None, None, None, None)
+
 
 class Records(Parts):
     """Makes the record of each kind of event."""
 
-    def served(self, event: Served, level: int, rate: float | None = None) -> dict[str, Any]:
-        """The record of an inbound exchange; `rate` when it was kept by chance."""
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        names = [getattr(self._key, name) for name in _SERVED]
+        self._served = Columns([*names, *_ECS_SERVED] if self._ecs else names)
+
+    def served(self, event: Served, level: int, rate: float | None = None) -> Row | dict[str, Any]:
+        """The line of an inbound exchange; `rate` when it was kept by chance. A row, unless it has fields that few lines have."""
         exchange, status, sent, seconds, first_byte, outcome, error = event
-        request, key = exchange.request, self._key
-        path = request.mount + request.path
-        message = f"{request.method} {exchange.route or path} {'-' if status is None else status}"
-        record = self._begin(level, message, ACCESS)
-        self._request(record, exchange, path)
-        self._end(record, status, seconds, outcome)
-        if first_byte is not None:
-            record[key.ttfb_ms] = round(first_byte * 1000.0, 3)
-        record[key.bytes_out] = sent
-        trace = exchange.trace
-        if trace is not None:
-            self._trace(record, trace)
-        if exchange.request_id is not None:
-            record[key.request_id] = exchange.request_id
-        self._identity(record, exchange)
-        if error is not None or (status is not None and status >= _SERVER_ERRORS):
-            self._error(record, error, status, stack=outcome == "exception")
-        service = self._source.service or exchange.service
-        if service is not None:
-            record[key.service] = service
-        if rate is not None:
-            record[key.sampled_rate] = rate
+        request, source = exchange.request, self._source
+        method, path, route = request.method, request.mount + request.path, exchange.route
+        look_up = request.headers.get
+        agent, length, peer = look_up("user-agent"), look_up("content-length"), request.peer
+        host, port = request.server or (None, None)
+        trace, principal, version = exchange.trace, exchange.principal, exchange.version
+        stamp, pid = self._stamp()
+        trace_id, span_id, parent_id, flags, _ = trace or _NO_TRACE
+        values: tuple[Any, ...] = (
+            stamp, LEVEL_NAMES.get(level), f"{method} {route or path} {'-' if status is None else status}", ACCESS,
+            pid, source.service_version, source.instance,
+            method if method in _METHODS else "_OTHER", route, path,
+            source.secrets.query(request.query) if request.query else None, request.scheme,
+            None if length is None else _number(length), peer, peer, host, port, request.protocol,
+            agent if agent is None or len(agent) <= _MAX_USER_AGENT else agent[:_MAX_USER_AGENT],
+            status, round(seconds * 1000.0, 3), outcome,
+            None if first_byte is None else round(first_byte * 1000.0, 3), sent,
+            trace_id, span_id, parent_id, None if flags is None else _FLAGS[flags & 3], exchange.request_id,
+            None if principal is None else self._subject(principal.subject),
+            None if principal is None else principal.client_id,
+            None if version is None else str(version), None if version is None else version.source,
+            None if version is None else version.deprecated or None,
+            source.service or exchange.service, rate,
+        )  # fmt: skip
+        if self._ecs:
+            values += (_ECS_VERSION, ACCESS, _nanoseconds(seconds), _ECS_OUTCOME.get(outcome, "success"))
+        row = Row(self._served, values)
+        failed = error is not None or (status is not None and status >= _SERVER_ERRORS)
+        if failed or exchange.refusal is not None or exchange.fields or source.headers or method not in _METHODS:
+            return self._with_details(row.record(), event, failed=failed)
+        return row
+
+    def _with_details(self, record: dict[str, Any], event: Served, *, failed: bool) -> dict[str, Any]:
+        """The record with what only some lines have."""
+        exchange, key = event.exchange, self._key
+        refusal, method = exchange.refusal, exchange.request.method
+        if method not in _METHODS:
+            record[key.method_original] = method
+        if failed:
+            self._error(record, event.error, event.status, stack=event.outcome == "exception")
+        if refusal is not None:
+            record[key.refusal] = refusal.code
+            reason = getattr(refusal, "reason", None)
+            if reason is not None:
+                record[key.refusal_reason] = reason
         if self._source.headers:
-            self._headers(record, request)
+            self._headers(record, exchange.request)
         if exchange.fields:
             self._annotations(record, exchange.fields)
         return record
@@ -144,52 +195,6 @@ class Records(Parts):
             self._annotations(record, extra)
         return record
 
-    def _request(self, record: dict[str, Any], exchange: Exchange, path: str) -> None:
-        request, key = exchange.request, self._key
-        method, headers = request.method, request.headers
-        if method in _METHODS:
-            record[key.method] = method
-        else:
-            record[key.method], record[key.method_original] = "_OTHER", method
-        if exchange.route is not None:
-            record[key.route] = exchange.route
-        record[key.path] = path
-        if request.query:
-            record[key.query] = self._source.secrets.query(request.query)
-        record[key.scheme] = request.scheme
-        length = headers.get("content-length")
-        if length and length.isascii() and length.isdecimal() and len(length) < _MAX_DIGITS:
-            record[key.bytes_in] = int(length)
-        peer = request.peer
-        if peer is not None:
-            record[key.client] = record[key.peer] = peer
-        if request.server is not None:
-            record[key.host], port = request.server
-            if port is not None:
-                record[key.port] = port
-        record[key.protocol] = request.protocol
-        agent = headers.get("user-agent")
-        if agent is not None:
-            record[key.user_agent] = agent if len(agent) <= _MAX_USER_AGENT else agent[:_MAX_USER_AGENT]
-
-    def _identity(self, record: dict[str, Any], exchange: Exchange) -> None:
-        principal, version, refusal, key = exchange.principal, exchange.version, exchange.refusal, self._key
-        if principal is not None:
-            subject = self._subject(principal.subject)
-            if subject is not None:
-                record[key.subject] = subject
-            if principal.client_id is not None:
-                record[key.client_id] = principal.client_id
-        if version is not None:
-            record[key.version], record[key.version_source] = str(version), version.source
-            if version.deprecated:
-                record[key.version_deprecated] = True
-        if refusal is not None:
-            record[key.refusal] = refusal.code
-            reason = getattr(refusal, "reason", None)
-            if reason is not None:
-                record[key.refusal_reason] = reason
-
     def _subject(self, subject: str | None) -> str | None:
         how = self._source.subject
         if subject is None or how == "plain":
@@ -207,6 +212,11 @@ class Records(Parts):
             values = request.headers.all(name)
             if values:
                 record[self._header_key + name] = [redact_text(value[:_MAX_USER_AGENT]) for value in values]
+
+
+def _number(length: str) -> int | None:
+    """A Content-Length; None for what is none."""
+    return int(length) if length.isascii() and length.isdecimal() and len(length) < _MAX_DIGITS else None
 
 
 def _answered(outcome: str, status: int | None) -> str:

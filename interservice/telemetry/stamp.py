@@ -1,30 +1,61 @@
-"""The moment as text, cheaply: the second's part is made once a second."""
+"""The moment as text and the process that writes, cheaply: the second's part is made, and the process asked for, once a second.
+
+A fork that Python knows of is noticed at once; one behind its back (uWSGI's) with the next second.
+"""
 
 from __future__ import annotations
 
+import os
+import weakref
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from interservice.clock import Clock
 
+_MILLISECONDS = tuple(f"{number:03d}Z" for number in range(1000))
+#: Before the first second.
+_NEVER = (-1, "", 0)
+
 
 class Stamp:
-    """Gives the time of `clock` as RFC 3339 in UTC with milliseconds: 2026-11-24T23:40:27.125Z. Safe between threads."""
+    """Gives the time of `clock` as RFC 3339 in UTC with milliseconds (2026-11-24T23:40:27.125Z), and the id of the process.
 
-    __slots__ = ("_clock", "_second")
+    Safe between threads.
+    """
+
+    __slots__ = ("__weakref__", "_clock", "_second")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._second: tuple[int, str] = (-1, "")
+        self._second = _NEVER
+        os.register_at_fork(after_in_child=_Forget(self))
 
-    def __call__(self, now: float | None = None) -> str:
-        """The moment `now`, in seconds since the epoch; without it, the clock's."""
+    def __call__(self, now: float | None = None) -> tuple[str, int]:
+        """The moment `now`, in seconds since the epoch, or the clock's; and who writes."""
         if now is None:
             now = self._clock.time()
         second = int(now)
-        known, text = self._second  # one read: another thread may replace the pair
+        known, text, pid = self._second  # one read: another thread may replace them
         if known != second:
-            text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
-            self._second = (second, text)
-        return f"{text}{int((now - second) * 1000):03d}Z"
+            text, pid = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S."), os.getpid()
+            self._second = (second, text, pid)
+        return text + _MILLISECONDS[int((now - second) * 1000)], pid
+
+    def forget(self) -> None:
+        """Ask anew: this is another process."""
+        self._second = _NEVER
+
+
+class _Forget:
+    """The hook in a forked child. Holds the object weakly: hooks cannot be taken back."""
+
+    __slots__ = ("_stamp",)
+
+    def __init__(self, stamp: Stamp) -> None:
+        self._stamp = weakref.ref(stamp)
+
+    def __call__(self) -> None:
+        stamp = self._stamp()
+        if stamp is not None:
+            stamp.forget()

@@ -14,11 +14,12 @@ from statsd.client.base import StatsClientBase
 
 from interservice.clock import SYSTEM
 from interservice.errors import ConfigurationError
+from interservice.events import Served
 from interservice.options import check, number, one_of, text
 
 from .address import Address, parse_address
 from .dialects import DIALECTS, Dialect
-from .measures import sample
+from .measures import sample, served
 from .pipe import Pipe
 from .transport import client_for
 
@@ -93,7 +94,7 @@ class StatsD:
     def __call__(self, event: object) -> None:
         """Take the sample of an event that has one; other events are ignored."""
         try:
-            taken = sample(event)
+            taken = served(event) if isinstance(event, Served) else sample(event)
         except Exception:  # noqa: BLE001 - whatever an event holds must not become the request's
             self._unread += 1
             return

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from interservice.options import check, number
 
 from .background import Background
+from .rows import Row
 from .sampling import INFO, WARNING
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Output(Protocol):
     def dropped(self) -> int:
         """Records that did not arrive."""
 
-    def __call__(self, level: int, record: dict[str, Any]) -> None:
+    def __call__(self, level: int, record: Row | dict[str, Any]) -> None:
         """Take a record."""
 
     def flush(self, timeout: float) -> bool:
@@ -59,13 +60,13 @@ class StreamOutput:
 
     __slots__ = ("_encode", "_reported", "_stream", "dropped")
 
-    def __init__(self, stream: TextStream | None, encode: Callable[[dict[str, Any]], str]) -> None:
+    def __init__(self, stream: TextStream | None, encode: Callable[[Row | dict[str, Any]], str]) -> None:
         self._stream = stream
         self._encode = encode
         self._reported = False
         self.dropped = 0
 
-    def __call__(self, level: int, record: dict[str, Any]) -> None:  # noqa: ARG002 - a stream has no levels
+    def __call__(self, level: int, record: Row | dict[str, Any]) -> None:  # noqa: ARG002 - a stream has no levels
         """Write one line."""
         line = self._encode(record) + "\n"
         stream = sys.stdout if self._stream is None else self._stream
@@ -97,7 +98,7 @@ class Line(dict[str, Any]):
 
     __slots__ = ("_encode",)
 
-    def __init__(self, record: dict[str, Any], encode: Callable[[dict[str, Any]], str]) -> None:
+    def __init__(self, record: dict[str, Any], encode: Callable[[Row | dict[str, Any]], str]) -> None:
         super().__init__(record)
         self._encode = encode
 
@@ -110,16 +111,16 @@ class LoggerOutput:
 
     __slots__ = ("_encode", "_logger", "_reported", "dropped")
 
-    def __init__(self, logger: logging.Logger, encode: Callable[[dict[str, Any]], str]) -> None:
+    def __init__(self, logger: logging.Logger, encode: Callable[[Row | dict[str, Any]], str]) -> None:
         self._logger = logger
         self._encode = encode
         self._reported = False
         self.dropped = 0
 
-    def __call__(self, level: int, record: dict[str, Any]) -> None:
+    def __call__(self, level: int, record: Row | dict[str, Any]) -> None:
         """Log one record."""
         try:
-            self._logger.log(level, Line(record, self._encode))
+            self._logger.log(level, Line(record.record() if isinstance(record, Row) else record, self._encode))
         except Exception as error:  # noqa: BLE001 - a handler's fault must not become the request's
             self.dropped += 1
             if not self._reported:
@@ -137,7 +138,7 @@ class LoggerOutput:
         return repr(self._logger)
 
 
-def output_to(stream: TextStream | None, logger: logging.Logger | None, encode: Callable[[dict[str, Any]], str]) -> Output:
+def output_to(stream: TextStream | None, logger: logging.Logger | None, encode: Callable[[Row | dict[str, Any]], str]) -> Output:
     """The output to a logger, or else to a stream; None is `sys.stdout`.
 
     Raises:
@@ -172,7 +173,7 @@ class BufferedOutput:
         """Records that this process lost, for want of room or of a stream."""
         return self._output.dropped + (0 if self._mine is None else self._mine.lost)
 
-    def __call__(self, level: int, record: dict[str, Any]) -> None:
+    def __call__(self, level: int, record: Row | dict[str, Any]) -> None:
         """Keep one record."""
         mine = self._mine
         if mine is None or mine.thread.pid != os.getpid():
@@ -217,15 +218,15 @@ class _Buffer:
         self._size = size
         self._tell = tell
         self._clock = clock
-        self._ordinary: deque[tuple[int, int, dict[str, Any]]] = deque()
-        self._serious: deque[tuple[int, int, dict[str, Any]]] = deque()
+        self._ordinary: deque[tuple[int, int, Row | dict[str, Any]]] = deque()
+        self._serious: deque[tuple[int, int, Row | dict[str, Any]]] = deque()
         self._sequence = 0
         self.lost = 0
         self._told = 0
         self._told_at = float("-inf")
         self.thread = Background(self.drain, every=_DRAIN_EVERY, name="interservice-log")
 
-    def put(self, level: int, record: dict[str, Any]) -> None:
+    def put(self, level: int, record: Row | dict[str, Any]) -> None:
         """Keep one record, and drop another if there are too many."""
         self._sequence += 1
         (self._serious if level > INFO else self._ordinary).append((self._sequence, level, record))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 RFC9068_CLAIMS = ("iss", "exp", "aud", "sub", "client_id", "iat", "jti")
 #: The last second of the year 9999.
 _LAST_TIME = 253_402_300_799
+_STRINGS = frozenset({str})
 _ACCESS_TOKEN = frozenset({"at+jwt", "application/at+jwt"})
 #: Claims of OpenID Connect that only an ID token has a use for.
 _ID_TOKEN_CLAIMS = ("nonce", "at_hash", "c_hash")
@@ -122,7 +123,7 @@ class Expectations:
                 return
             raise InvalidToken(Reason.AUDIENCE)
         named = [audience] if type(audience) is str else audience
-        if type(named) is not list or not named or any(type(name) is not str for name in named):
+        if type(named) is not list or not named or not _STRINGS.issuperset(map(type, named)):
             raise InvalidToken(Reason.AUDIENCE)
         if self.audiences is not None and self.audiences.isdisjoint(named):
             raise InvalidToken(Reason.AUDIENCE)

@@ -39,6 +39,8 @@ def freeze(value: Any) -> Any:
     """`value`, as JSON has it, with every dict and list in it frozen."""
     kind = type(value)
     if kind is dict:
+        if _MUTABLE.isdisjoint(map(type, value.values())):
+            return FrozenDict(value)
         return FrozenDict({name: freeze(member) if type(member) in _MUTABLE else member for name, member in value.items()})
     if kind is list:
         return FrozenList([freeze(member) for member in value])

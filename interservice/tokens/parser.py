@@ -11,6 +11,7 @@ import json
 import math
 import re
 from binascii import a2b_base64
+from string import ascii_letters, digits
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from interservice.errors import InvalidToken
@@ -22,14 +23,17 @@ if TYPE_CHECKING:
 
     from .cache import RecentlyUsed
 
-#: Three non-empty base64url parts and nothing else: no JWE, no JSON serialization, no detached payload, no space.
-_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
+#: What is left of a compact JWS without its base64url: no JWE, no JSON serialization, no space.
+_COMPACT = b".."
+_ALPHABET = (ascii_letters + digits + "-_").encode()
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _PADDING = (b"", None, b"==", b"=")
 #: Characters that leave no stray bits in an encoding whose length is 2 or 3 modulo 4: the only canonical endings.
 _LAST = (b"", b"", b"AQgw", b"AEIMQUYcgkosw048")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+#: RFC 8259 section 2.
+_SPACE = " \t\n\r"
 _KID = re.compile(r"[\x20-\x7e]{1,256}", re.ASCII)
 
 #: 2 KiB of header, encoded.
@@ -81,10 +85,12 @@ def parse(token: str, max_bytes: int = 8192, headers: RecentlyUsed[Header] | Non
         raise InvalidToken(Reason.MALFORMED)
     if len(token) > max_bytes:
         raise InvalidToken(Reason.TOO_LARGE)
-    if _COMPACT.fullmatch(token) is None:
+    encoded = token.encode("utf-8", "replace")
+    if encoded.translate(None, _ALPHABET) != _COMPACT:
         raise InvalidToken(Reason.MALFORMED)
-    encoded = token.encode()
     header, payload, signature = encoded.translate(_TO_STANDARD).split(b".")
+    if not (header and payload and signature):  # unsigned, or with a detached payload
+        raise InvalidToken(Reason.MALFORMED)
     if len(header) > MAX_HEADER or len(signature) > MAX_SIGNATURE:
         raise InvalidToken(Reason.TOO_LARGE)
     algorithm, kid, typ = _known_header(header, headers)
@@ -160,7 +166,10 @@ def read_object(raw: bytes, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
     text = raw.decode("utf-8")
     if text.count("{") + text.count("[") > max_depth and _depth(text) > max_depth:
         raise ValueError("nested too deeply")
-    value = _DECODER.decode(text)
+    # What JSONDecoder.decode does, but for two searches for white space that is not there.
+    value, end = _DECODER.raw_decode(text) if text.startswith("{") else (_DECODER.decode(text), len(text))
+    if end != len(text) and text[end:].strip(_SPACE):
+        raise ValueError("something follows the object")
     if type(value) is not dict:
         raise ValueError("not an object")
     if "\\u" in text:

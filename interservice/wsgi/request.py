@@ -79,6 +79,12 @@ class EnvironRequest(Request):
         return raw_path(self._environ)
 
     @property
+    def has_encoded_slash(self) -> bool:
+        """As of any request; nearly none has anything encoded."""
+        raw = self._environ.get("RAW_URI") or self._environ.get("REQUEST_URI")
+        return isinstance(raw, str) and "%" in raw and super().has_encoded_slash
+
+    @property
     def server(self) -> tuple[str, int | None]:  # type: ignore[override]
         """The host and port that answered."""
         port = str(self._environ.get("SERVER_PORT", ""))  # Hypercorn gives a number

@@ -15,7 +15,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .memo import MAX_KEY_CHARACTERS, Memo
-from .neutral import is_neutral
+from .neutral import has_dot_segments
 from .version import Number, Version, parse
 
 if TYPE_CHECKING:
@@ -104,7 +104,8 @@ class Rules:
 def decide(rules: Rules, exchange: Exchange) -> Decision:
     """Which version answers, or why none does."""
     request = exchange.request
-    if is_neutral(rules.neutral, request.path):
+    path = request.path
+    if rules.neutral.match(path) and not has_dot_segments(path):
         return _NEUTRAL
     if request.method == "OPTIONS" and request.is_preflight:
         return _preflight(rules, exchange)

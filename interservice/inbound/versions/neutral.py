@@ -22,7 +22,8 @@ _DOTS = re.compile(r"/\.{1,2}(?:/|\Z)")
 class Globs:
     """Globs of whole paths, as `fnmatch` has them: "*" stands for any characters, "/" included.
 
-    The server-wide "*" of `OPTIONS *` is always among them.
+    The server-wide "*" of `OPTIONS *` is always among them. Where they stand for paths without a version, one with dot segments
+    (`has_dot_segments`) is none of them: what it means is not what it says.
     """
 
     __slots__ = ("_others", "_prefixes", "_words")
@@ -47,11 +48,6 @@ class Globs:
         if path in self._words or path.startswith(self._prefixes):
             return True
         return self._others is not None and self._others.match(path) is not None
-
-
-def is_neutral(neutral: Globs, path: str) -> bool:
-    """Whether a path has no version. One with dot segments never is: what it means is not what it says."""
-    return neutral.match(path) and not has_dot_segments(path)
 
 
 def has_dot_segments(path: str) -> bool:

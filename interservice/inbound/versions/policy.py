@@ -20,7 +20,7 @@ from .catalog import Catalog, Known
 from .decide import Decision, Outcome, Rules, decide
 from .headers import Saying, Table, announcement
 from .media import MediaTypeVersion
-from .neutral import NEUTRAL, Globs, has_dot_segments, is_neutral
+from .neutral import NEUTRAL, Globs, has_dot_segments
 from .readers import HeaderVersion, PathVersion
 from .refusals import Statuses, refusal
 
@@ -154,7 +154,8 @@ class Versions(Policy):
         """Say which version answered, and for how long it will; on refusals, which there are. Neutral paths stay untouched."""
         version = exchange.version
         if version is None:
-            if not is_neutral(self._rules.neutral, exchange.request.path):
+            path = exchange.request.path
+            if has_dot_segments(path) or not self._rules.neutral.match(path):
                 self._at(exchange).unversioned.amend(head)
             return
         table = self._at(exchange)
