@@ -209,8 +209,8 @@ class Noting:
         """What reads a response: strictly, and within the time left; a proxy's to CONNECT as ever, within the time to connect."""
         if self._connecting or self._wire is None:
             until = Wire(self._dialling.clock, self._until, None, None)
-            return http.client.HTTPResponse(Tap(sock, until), debuglevel, method, url)  # type: ignore[arg-type]
-        return Head(Tap(sock, self._wire), debuglevel, method, url)
+            return http.client.HTTPResponse(Tap(sock, until, held=True), debuglevel, method, url)  # type: ignore[arg-type]
+        return Head(Tap(sock, self._wire, held=True), debuglevel, method, url)
 
     def getresponse(self) -> Answer:
         """Read the head of the response."""
@@ -220,7 +220,7 @@ class Noting:
         wire.phase = "headers"
         shutdown = getattr(self.sock, "shutdown", None)
         read = super(urllib3.connection.HTTPConnection, self).getresponse  # type: ignore[misc]
-        head: Head = self._read_head(method) if self._waiting else read()
+        head: Head = self._read_head(method, wire) if self._waiting else read()
         wire.phase = "body"
         wire.facts.body_started = True
         self._carried += 1
@@ -230,16 +230,17 @@ class Noting:
             self._idle = min(self._dialling.max_idle, max(0.0, int(match[1]) - 1.0))
         return Answer(head, method, url, wire, shutdown, how)
 
-    def _read_head(self, method: str) -> Head:
+    def _read_head(self, method: str, wire: Wire) -> Head:
         self._waiting = False
-        head: Head = self.response_class(self.sock, method=method)
+        head = Head(Tap(self.sock, wire, held=False), method=method)
         try:
             head.begin()
         except BaseException:
             head.close()
             raise
         if head.will_close:
-            self.close()  # the response holds the socket until it was read
+            head.hold()
+            self.close()  # the response has the socket until it was read
         else:
             self._last = head
         return head

@@ -24,6 +24,8 @@ _MAX_FIELDS = 100
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 _SWITCHING_PROTOCOLS = 101
 _OK = 200
+#: The fields that cookies come in.
+COOKIES = frozenset({"set-cookie", "set-cookie2"})
 _BODYLESS = frozenset({204, 304})
 
 
@@ -33,10 +35,31 @@ class Head(http.client.HTTPResponse):
     def __init__(self, sock: Any, debuglevel: int = 0, method: str | None = None, url: str | None = None) -> None:
         super().__init__(sock, debuglevel, method, url)
         self._to_head = method == "HEAD"
-        #: The header fields, in order.
+        #: The header fields, in order; and of each the first value, by its name in lower case.
         self.fields: list[tuple[str, str]] = []
+        self.first: dict[str, str] = {}
         #: What the server says about keeping the connection.
         self.keep_alive: str | None = None
+        #: How many bytes of what follows came along with it, at least.
+        self.ahead = 0
+        #: Whether its body was taken and no cookie came with it.
+        self.spent = False
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to have of it; `requests` asks so before it looks for cookies, for which it takes a while."""
+        return not self.spent
+
+    def hold(self) -> None:
+        """Keep the socket until the body was read, whatever becomes of the connection."""
+        inlet: Any = self.fp.raw
+        inlet.hold()
+
+    def take(self, length: int) -> bytes:
+        """The body, of which `length` bytes came along with the head and are all."""
+        body: bytes = self.fp.read(length)
+        self.close()
+        self.spent = COOKIES.isdisjoint(self.first)
+        return body
 
     def begin(self) -> None:
         """Read the head.
@@ -49,7 +72,7 @@ class Head(http.client.HTTPResponse):
         if self.headers is not None:
             return
         while True:
-            version, status, reason, fields = read_head(self.fp)
+            version, status, reason, fields, self.ahead = read_head(self.fp)
             if status >= _OK or status == _SWITCHING_PROTOCOLS:
                 break
         self.code = self.status = status
@@ -57,7 +80,7 @@ class Head(http.client.HTTPResponse):
         self.version = version
         self.fields = fields
         self.headers = self.msg = message = http.client.HTTPMessage()
-        first: dict[str, str] = {}
+        first = self.first
         for name, value in fields:
             message.set_raw(name, value)
             first.setdefault(name.lower(), value)
@@ -76,11 +99,11 @@ class Head(http.client.HTTPResponse):
             self.will_close = True
 
 
-def read_head(lines: Any) -> tuple[int, int, str, list[tuple[str, str]]]:
-    """The version (10 or 11), status, reason and fields of the next head, in order."""
-    whole = _whole_head(lines)
-    if whole is not None:
-        return *_status(whole[0]), _fields(whole[1:])
+def read_head(lines: Any) -> tuple[int, int, str, list[tuple[str, str]], int]:
+    """The version (10 or 11), status, reason and fields of the next head, in order; and how many bytes behind it are here."""
+    whole, ahead = _whole_head(lines)
+    if whole:
+        return *_status(whole[0]), _fields(whole[1:]), ahead
     raw = lines.readline(_MAX_LINE + 1)
     if not raw:
         msg = "Remote end closed connection without response"
@@ -92,22 +115,22 @@ def read_head(lines: Any) -> tuple[int, int, str, list[tuple[str, str]]]:
         _complete(line, "header line")
         fields.append(line.decode("iso-8859-1"))
         _count(fields)
-    return *status, _fields(fields)
+    return *status, _fields(fields), 0
 
 
-def _whole_head(lines: Any) -> list[str] | None:
-    """The lines of the next head, if all of it is here and CRLF alone ends them; else None, with nothing taken."""
+def _whole_head(lines: Any) -> tuple[list[str], int]:
+    """The lines of the next head and how much is behind it; none, and nothing is taken, unless all is here and CRLF ends each."""
     ahead: bytes = lines.peek()
     end = ahead.find(b"\r\n\r\n")
     if end < 0:
-        return None
+        return [], 0
     block = ahead[:end].decode("iso-8859-1")
     whole = block.split("\r\n")
     if block.count("\n") >= len(whole):
-        return None
+        return [], 0
     lines.read(end + 4)
     _count(whole[1:])
-    return whole
+    return whole, len(ahead) - end - 4
 
 
 def _status(line: str) -> tuple[int, int, str]:
