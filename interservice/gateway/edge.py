@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 from interservice.errors import ConfigurationError
 from interservice.hosts import check_url
 from interservice.inbound.gate import Gate
-from interservice.inbound.versions import Versions
+from interservice.inbound.versions import Versions, VersionSets
 from interservice.options import check, number, strings, text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 _HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.\-]{0,252})", re.ASCII)
 _DOT_SEGMENT: Final = re.compile(r"/\.\.?(?:/|$)")
@@ -128,8 +128,7 @@ class Edge:
 
     def _check_versions(self) -> None:
         """A service's versions are the gate's, spelt as the gate spells them: they are matched as text."""
-        versions = next((policy for policy in self.gate.policies if isinstance(policy, Versions)), None)
-        served = tuple(versions.supported) if versions is not None else ()
+        served = tuple(dict.fromkeys(version for versions in gate_versions(self.gate) for version in versions.supported))
         for service in self.services:
             unknown = [version for version in service.versions if version not in served]
             if unknown:
@@ -137,6 +136,15 @@ class Edge:
                     f"Service.versions must be versions that the gate serves ({', '.join(served) or 'none'}), not {unknown!r}"
                     f" ({service.name})"
                 )
+
+
+def gate_versions(gate: Gate) -> Iterable[Versions]:
+    """What negotiates versions in a gate, those of a `VersionSets` included."""
+    for policy in gate.policies:
+        if isinstance(policy, VersionSets):
+            yield from (*policy.sets.values(), *((policy.otherwise,) if policy.otherwise is not None else ()))
+        elif isinstance(policy, Versions):
+            yield policy
 
 
 def check_path(option: str, value: object) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from interservice import ConfigurationError, Gate, Tracing, Versions
+from interservice import ConfigurationError, Gate, Tracing, Versions, VersionSets
 from interservice.gateway import Edge, Service
 
 GATE = Gate([Tracing(), Versions(["1", "2"])])
@@ -86,6 +86,13 @@ def test_version_that_the_gate_does_not_serve_is_refused() -> None:
     service = Service(**ORDERS, versions={"3": ["http://10.0.0.2"]})
     with pytest.raises(ConfigurationError, match=r"Service\.versions .* \(1, 2\), not \['3'\]"):
         Edge(gate=GATE, services=[service])
+
+
+def test_versions_of_sets_are_the_gates() -> None:
+    gate = Gate([VersionSets({"/orders": Versions(["1"])}, otherwise=Versions(["7"]))])
+    assert Edge(gate=gate, services=[Service(**ORDERS, versions={"1": ["http://10.0.0.2"], "7": ["http://10.0.0.3"]})])
+    with pytest.raises(ConfigurationError, match=r"\(1, 7\), not \['2'\]"):
+        Edge(gate=gate, services=[Service(**ORDERS, versions={"2": ["http://10.0.0.2"]})])
 
 
 def test_values_cannot_be_changed() -> None:

@@ -191,6 +191,7 @@ class Gateway:
 
     port: int
     log: Path
+    peer: Peer
 
     def ask(
         self,
@@ -213,8 +214,8 @@ class Gateway:
             yield client
 
     def lines(self) -> list[dict[str, Any]]:
-        """What its access log has, whole lines alone."""
-        whole = self.log.read_text("utf-8").rpartition("\n")[0]
+        """What its access log has, whole lines alone; HAProxy's is its standard output."""
+        whole = (self.log.read_text("utf-8") or self.peer.output()).rpartition("\n")[0]
         return [_line(json.loads(line)) for line in whole.splitlines() if line.startswith("{")]
 
 
@@ -268,7 +269,8 @@ NAMES = ("orders-a", "orders-b", "orders-2", "users")
 
 def _run(argv: list[str | Path], edge: Edge, folder: Path, log: Path, env: Mapping[str, str] | None = None) -> Any:
     port = int(edge.listen.rpartition(":")[2])
-    return _running(Peer(argv, lambda: answers(port), cwd=folder, env=env), Gateway(port, log))
+    peer = Peer(argv, lambda: answers(port), cwd=folder, env=env)
+    return _running(peer, Gateway(port, log, peer))
 
 
 @contextmanager

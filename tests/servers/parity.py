@@ -108,6 +108,7 @@ def tokens(issuer: Issuer, stranger: Issuer) -> dict[str, Fields]:
         "aud list": f"Bearer {issuer.mint(sub='svc-a', aud=['other', 'edge'], scope=ALL)}",
         "expired": f"Bearer {issuer.mint(sub='svc-a', aud='edge', scope=ALL, expires_in=-300)}",
         "not yet": f"Bearer {issuer.mint(sub='svc-a', aud='edge', scope=ALL, nbf=4_000_000_000)}",
+        "issued later": f"Bearer {issuer.mint(sub='svc-a', aud='edge', scope=ALL, iat=4_000_000_000, exp=4_000_000_300)}",
         "no exp": f"Bearer {issuer.mint(sub='svc-a', aud='edge', scope=ALL, exp=None)}",
         "wrong aud": f"Bearer {issuer.mint(sub='svc-a', aud='other', scope=ALL)}",
         "wrong iss": f"Bearer {issuer.mint(sub='svc-a', aud='edge', scope=ALL, iss='https://evil.example')}",

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from interservice.errors import ConfigurationError
+from interservice.gateway.edge import gate_versions
 from interservice.inbound.versions import HeaderVersion, MediaTypeVersion, PathVersion, QueryVersion
 from interservice.inbound.versions.version import parse
 
@@ -49,11 +50,12 @@ def leads(edge: Edge) -> list[str]:
     Where the gate is asked it has refused what is not served. Otherwise only what is served is a version, however it is spelt:
     behind anything else there is no service, and no rule.
     """
-    versions = versions_of(edge)
-    if versions is None:
-        return []
+    return [lead for versions in gate_versions(edge.gate) for lead in _leads(versions, asks=mode(edge) == "forward")]
+
+
+def _leads(versions: Versions, *, asks: bool) -> list[str]:
     readers = [reader for reader in versions.readers if isinstance(reader, PathVersion)]
-    if mode(edge) == "forward":
+    if asks:
         return [template(reader) for reader in readers]
     if readers and versions.match != "exact":
         raise ConfigurationError('Versions.match must be "exact" to be rendered without forward_auth')
@@ -68,8 +70,10 @@ def asked(edge: Edge) -> list[Asked]:
         ConfigurationError: The gate reads versions in a way that no table has.
     """
     versions = versions_of(edge)
-    if versions is None or not any(service.versions for service in edge.services):
+    if not any(service.versions for service in edge.services):
         return []
+    if versions is None:
+        raise ConfigurationError("VersionSets cannot be rendered without forward_auth where a service has versions of its own")
     _check(versions)
     readers = sorted(versions.readers, key=lambda reader: _SOURCES[type(reader)])
     return [row for reader in readers for version in versions.supported for row in _rows(reader, version)]

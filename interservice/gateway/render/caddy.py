@@ -76,11 +76,12 @@ def _route(edge: Edge) -> Iterable[str]:
         if not name.startswith(("x-auth-", "x-envoy-", "x-forwarded-")) and name not in _CADDYS:
             yield f"request_header -{name}"
     # Nothing but websockets is upgraded to: h2c would be a tunnel past all of this.
-    yield "@tunnel {"
-    yield "\theader Upgrade *"
-    yield "\tnot header_regexp Upgrade `(?i)^websocket$`"
-    yield "}"
-    yield "request_header @tunnel -Upgrade"
+    # And whatever Connection names is taken off behind all of this: a client could name the fields of the gate.
+    yield "@websocket header_regexp Upgrade `(?i)^websocket$`"
+    yield "@plain not header_regexp Upgrade `(?i)^websocket$`"
+    yield "request_header @plain -Upgrade"
+    yield "request_header @plain -Connection"
+    yield "request_header @websocket Connection Upgrade"
     yield f"request_header {REQUEST_ID} {{http.request.uuid}}"
     yield "header {"
     yield f"\t{REQUEST_ID} {{http.request.uuid}}"

@@ -20,6 +20,7 @@ FORWARDED: Final = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", 
 SPOOFABLE: Final = (
     *ALL, "forwarded", "x-real-ip", "x-forwarded-method", "x-forwarded-uri", "x-forwarded-prefix", "x-forwarded-scheme",
     "x-forwarded-server", "x-original-uri", "x-original-url", "x-original-method", "x-rewrite-url", "proxy",
+    "proxy-authorization", "proxy-connection",
     "x-forwarded-client-cert", "client-cert", "client-cert-chain", "x-ssl-client-cert",
 )  # fmt: skip
 #: What Envoys believe of each other; a client that is believed could have a POST repeated.

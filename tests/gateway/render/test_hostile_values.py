@@ -103,7 +103,7 @@ MORE = ("path", "scope", "any_scope", "client", "acr", "issuer", "audience", "re
 
 @pytest.mark.parametrize("server", sorted(SERVERS))
 @given(data=st.data())
-@settings(max_examples=60)
+@settings(max_examples=40)
 @example(data=None)
 def test_value_stays_a_value(server: str, data: Any) -> None:
     make, render, shape = SERVERS[server]
