@@ -79,5 +79,6 @@ install_daemon prometheus prometheus
 install_daemon redis-server redis-server
 install_daemon haproxy haproxy
 install_daemon caddy caddy
+install_daemon wrk wrk
 install_oidc_provider
 exit 0

@@ -55,8 +55,8 @@ def start(folder: Path) -> Iterator[Edged]:
         port = int(edge.listen.rpartition(":")[2])
         argv = [*command("gunicorn-gthread", port, "module")[:-1], "tests.servers.edge_embedded:load()"]
         env = {**told(edge), "TEST_ISSUER": url, "PYTHONPATH": str(ROOT)}
-        with Peer(argv, lambda: answers(port), cwd=folder, env=env):
-            yield Edged("embedded", Gateway(port, folder / "access.log"), found, issuer)
+        with Peer(argv, lambda: answers(port), cwd=folder, env=env) as peer:
+            yield Edged("embedded", Gateway(port, folder / "access.log", peer), found, issuer)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from interservice import AccessLog, Deadlines, Gate, JWTAuth, Rule, StatsD, Tracing, Versions
+from interservice import AccessLog, Deadlines, Gate, Health, JWTAuth, Rule, StatsD, Tracing, Versions
 from interservice.tokens import Verifier
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from interservice.events import Listener
 
 RULES = (
-    Rule("GET", "/healthz", public=True),
     Rule("POST", "/invoices", scopes=["invoices:write"]),
     Rule("GET", "/invoices/{id}", scopes=["invoices:read"]),
 )
@@ -31,13 +30,15 @@ def make_listeners(environ: Mapping[str, str]) -> list[Listener]:
     return listeners
 
 
+verifier = Verifier(issuer=os.environ["ISSUER"], audience="invoices")
 gate = Gate(
     service="invoices",
     policies=[
+        Health(checks={"keys": verifier}, drain_file=os.environ.get("DRAIN_FILE") or None),
         Tracing(),
         Deadlines(maximum=30.0),
-        Versions(["1"], default="1", neutral=("/healthz",)),
-        JWTAuth(Verifier(issuer=os.environ["ISSUER"], audience="invoices"), rules=RULES),
+        Versions(["1"], default="1"),
+        JWTAuth(verifier, rules=RULES),
     ],
     listeners=make_listeners(os.environ),
 )

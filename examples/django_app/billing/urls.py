@@ -7,7 +7,6 @@ from django.urls import path
 from invoices import views
 
 urlpatterns = [
-    path("healthz", views.healthz),
     path("invoices", views.create),
     path("invoices/<str:invoice_id>", views.show),
 ]

@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.test import TestCase, override_settings
 
 from billing.gate import RULES
-from interservice import Gate, JWTAuth, Tracing
+from interservice import Gate, Health, JWTAuth, Tracing
 from interservice.testing import Issuer
 from interservice.tokens import StaticKeys, Verifier
 
@@ -32,7 +32,7 @@ class InvoicesTest(TestCase):
     def setUp(self) -> None:
         """A gate that has the issuer's keys."""
         verifier = Verifier(issuer="https://auth.internal", audience="invoices", keys=StaticKeys(self.issuer.jwks))
-        changed = override_settings(INTERSERVICE_GATE=Gate([Tracing(), JWTAuth(verifier, rules=RULES)]))
+        changed = override_settings(INTERSERVICE_GATE=Gate([Health(), Tracing(), JWTAuth(verifier, rules=RULES)]))
         changed.enable()
         self.addCleanup(changed.disable)
 

@@ -19,12 +19,6 @@ _DEAREST = 2**53
 
 
 @require_GET
-async def healthz(request: HttpRequest) -> JsonResponse:
-    """Say that the process serves."""
-    return JsonResponse({"status": "ok"})
-
-
-@require_GET
 async def show(request: HttpRequest, invoice_id: str) -> JsonResponse:
     """Show one invoice."""
     invoice = await Invoice.objects.filter(pk=invoice_id).afirst()

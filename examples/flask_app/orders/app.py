@@ -42,12 +42,6 @@ def create_app(store: Orders, invoices: Invoices) -> Flask:
     return app
 
 
-@orders.get("/healthz")
-def healthz() -> ResponseReturnValue:
-    """Say that the process serves."""
-    return {"status": "ok"}
-
-
 @orders.get("/orders")
 def index() -> ResponseReturnValue:
     """List the newest orders."""

@@ -1,6 +1,7 @@
 """Faults on demand, for the demo alone: nothing of this is there unless ORDERS_FAULTS_FILE is set.
 
-The file holds JSON such as {"delay": 0.8} or {"status": 503}, and is read at every request; without the file all is well.
+The file holds JSON such as {"delay": 0.8}, {"status": 503} or {"stall": 1.5}, and is read at every request; without the file all
+is well. A delay is the application's: the gate in front of it answers health checks as ever. A stall is the whole process'.
 """
 
 from __future__ import annotations
@@ -28,18 +29,33 @@ class Faults:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Wait, fail, or serve."""
-        fault = self._read()
+        fault = _read(self._path)
         self._clock.sleep(float(fault.get("delay", 0.0)))
         status = fault.get("status")
-        if status is None or environ.get("PATH_INFO") == "/healthz":
+        if status is None:
             return self._app(environ, start_response)
         start_response(f"{int(status)} Fault", [("Content-Type", "text/plain"), ("Content-Length", "5")])
         return [b"fault"]
 
-    def _read(self) -> Mapping[str, Any]:
-        """What the file says now; a file that is missing or half written is no fault."""
-        try:
-            fault = json.loads(self._path.read_bytes())
-        except (OSError, ValueError):
-            return {}
-        return fault if isinstance(fault, dict) else {}
+
+class Stall:
+    """A WSGI application that comes to its requests late, as in a process that is starved or swapped out."""
+
+    def __init__(self, app: WSGIApplication, path: Path, *, clock: Clock = SYSTEM) -> None:
+        self._app = app
+        self._path = path
+        self._clock = clock
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Wait, and serve."""
+        self._clock.sleep(float(_read(self._path).get("stall", 0.0)))
+        return self._app(environ, start_response)
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    """What the file says now; a file that is missing or half written is no fault."""
+    try:
+        fault = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return fault if isinstance(fault, dict) else {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from interservice import AccessLog, Admission, Deadlines, Deprecation, Gate, JWTAuth, Rule, StatsD, Tracing, Versions
+from interservice import AccessLog, Admission, Deadlines, Deprecation, Gate, Health, JWTAuth, Rule, StatsD, Tracing, Versions
 
 if TYPE_CHECKING:
     from interservice.events import Listener
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 RULES = (
-    Rule("GET", "/healthz", public=True),
     Rule("GET", "/orders", scopes=["orders:read"]),
     Rule("POST", "/orders", scopes=["orders:write"]),
     Rule("GET", "/orders/{id}", scopes=["orders:read"]),
@@ -24,14 +23,16 @@ VERSION_1 = Deprecation(since=datetime(2026, 1, 1, tzinfo=UTC), sunset=datetime(
 
 
 def make_gate(settings: Settings, verifier: Verifier, listeners: list[Listener]) -> Gate:
-    """The gate, with the cheapest refusals first."""
+    """The gate: health for whoever balances the load, then the cheapest refusals first."""
     return Gate(
         service="orders",
         policies=[
+            # Ready once there are keys to verify tokens with; requests before that would have to wait for them.
+            Health(checks={"keys": verifier}, drain_file=settings.drain_file),
             Tracing(),
             Deadlines(maximum=30.0),
             Admission(max_concurrent=settings.max_concurrent),
-            Versions(["1", "2"], default="2", deprecated={"1": VERSION_1}, path="strip", neutral=("/healthz",)),
+            Versions(["1", "2"], default="2", deprecated={"1": VERSION_1}, path="strip"),
             JWTAuth(verifier, rules=RULES),
         ],
         listeners=listeners,

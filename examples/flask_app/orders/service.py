@@ -8,7 +8,7 @@ import interservice.wsgi
 from interservice.tokens import Verifier
 
 from .app import create_app
-from .faults import Faults
+from .faults import Faults, Stall
 from .gate import make_gate, make_listeners
 from .invoices import connect
 from .store import Orders
@@ -27,5 +27,6 @@ def make_app(settings: Settings, listeners: list[Listener] | None = None) -> Fla
     app = create_app(Orders(settings.database), connect(settings, listeners))
     wsgi_app = Faults(app.wsgi_app, settings.faults) if settings.faults else app.wsgi_app
     gate = make_gate(settings, Verifier(issuer=settings.issuer, audience="orders"), listeners)
-    app.wsgi_app = interservice.wsgi.Middleware(wsgi_app, gate)  # type: ignore[method-assign]
+    wsgi_app = interservice.wsgi.Middleware(wsgi_app, gate)
+    app.wsgi_app = Stall(wsgi_app, settings.faults) if settings.faults else wsgi_app  # type: ignore[method-assign]
     return app

@@ -21,6 +21,7 @@ class Settings:
     database: Path
     statsd: str | None = None
     access_log: Path | None = None
+    drain_file: Path | None = None
     faults: Path | None = None
     max_concurrent: int = 64
 
@@ -35,6 +36,7 @@ class Settings:
             database=Path(environ.get("ORDERS_DB", "orders.sqlite3")),
             statsd=environ.get("STATSD") or None,
             access_log=_path(environ, "ACCESS_LOG"),
+            drain_file=_path(environ, "DRAIN_FILE"),
             faults=_path(environ, "ORDERS_FAULTS_FILE"),
             max_concurrent=int(environ.get("MAX_CONCURRENT", "64")),
         )

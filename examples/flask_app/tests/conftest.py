@@ -87,6 +87,7 @@ def settings(issuer: Issuer, invoices: InvoicesDouble, tmp_path: Path) -> Settin
         "CLIENT_ID": "svc-orders",
         "CLIENT_SECRET": "secret",
         "ORDERS_DB": str(tmp_path / "orders.sqlite3"),
+        "DRAIN_FILE": str(tmp_path / "drain"),
     }
     return Settings.read(environ)
 

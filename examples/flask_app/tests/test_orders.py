@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.test import Client
 from werkzeug.wrappers import Response
 
 from interservice.testing import FakeClock
-from orders.faults import Faults
+from orders.faults import Faults, Stall
 
 if TYPE_CHECKING:
     import io
+    from collections.abc import Iterator
     from pathlib import Path
 
     from flask import Flask
     from flask.testing import FlaskClient
 
     from interservice.testing import Issuer
+    from orders.settings import Settings
 
     from .conftest import InvoicesDouble
 
@@ -32,6 +35,13 @@ NONSENSE: list[Any] = [
     {**ORDER, "sku": ""},
 ]
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+def pauses(count: int) -> Iterator[None]:
+    """Moments to look again: a drain file is not looked for at every request."""
+    for _ in range(count):
+        yield
+        threading.Event().wait(0.02)
 
 
 def placed(client: FlaskClient) -> dict[str, Any]:
@@ -89,8 +99,14 @@ def test_caller_without_the_scope_is_refused(app: Flask, issuer: Issuer) -> None
     assert answer.status_code == 403
 
 
-def test_health_is_for_everybody(app: Flask) -> None:
-    assert app.test_client().get("/healthz").status_code == 200
+def test_health_is_for_everybody_and_an_instance_that_drains_is_not_ready(app: Flask, settings: Settings) -> None:
+    client = app.test_client()
+    assert (client.get("/healthz").status_code, client.get("/readyz").status_code) == (200, 200)
+    assert settings.drain_file is not None
+    settings.drain_file.touch()
+    looks = (client.get("/readyz").status_code for _ in pauses(100))
+    assert 503 in looks
+    assert client.get("/healthz").status_code == 200
 
 
 def test_nonsense_is_refused_with_422(client: FlaskClient) -> None:
@@ -127,4 +143,10 @@ def test_fault_file_makes_the_service_slow_or_failing(tmp_path: Path) -> None:
     path.write_text('{"delay": 0.8, "status": 503}')
     assert client.get("/").status_code == 503
     assert clock.slept[-1] == 0.8
-    assert client.get("/healthz").status_code == 200
+
+
+def test_fault_file_makes_the_whole_process_stall(tmp_path: Path) -> None:
+    clock, path = FakeClock(), tmp_path / "faults.json"
+    client = Client(Stall(Response("fine"), path, clock=clock))
+    path.write_text('{"stall": 1.5}')
+    assert (client.get("/readyz").text, clock.slept) == ("fine", [1.5])

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import threading
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
-import requests
-
-from interservice.issuer import KeyRing
-from interservice.issuer.minting import access_token_claims, sign
-
-from .gateway import SNAPSHOT
+from .stack import Stack
+from .tokens import forgeries, minted
 from .traffic import Tally
 
 if TYPE_CHECKING:
@@ -22,13 +16,15 @@ if TYPE_CHECKING:
 
     from interservice.clock import Clock
 
-    from .stack import Stack
+    from .process import Process
     from .traffic import Traffic
 
-#: What the gateway's StatsD listener counts retries under.
-_RETRIES = "gateway.retry.orders"
+S_co = TypeVar("S_co", bound=Stack, covariant=True)
+
 _FLUSHED = 0.6
 _WATCH_EVERY = 0.1
+_LOOK_EVERY = 0.05
+_CHANGED_WITHIN = 15.0
 _REPEATS = 20
 #: How a gateway says at once that it has no room, or knows that nobody behind it has.
 _SHED = ("overloaded", "circuit_open", "bulkhead_full")
@@ -44,8 +40,8 @@ class Findings:
     Attributes:
         name: The phase.
         tally: Its calls.
-        retries: How many second and third tries the gateway made, as StatsD was told.
-        circuits: The states that each orders instance's circuit was seen in, in order.
+        retries: How many second and third tries were made behind the client.
+        states: The states that each orders instance was seen in by whoever balances the load, in order.
         faults: What should have been and was not; empty when all is well.
         remark: One line of what there is to see.
     """
@@ -53,7 +49,7 @@ class Findings:
     name: str
     tally: Tally = field(default_factory=Tally)
     retries: int = 0
-    circuits: dict[str, list[str]] = field(default_factory=dict)
+    states: dict[str, list[str]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     remark: str = ""
 
@@ -62,17 +58,41 @@ class Findings:
         if not ok:
             self.faults.append(otherwise)
 
+    def expect_available(self) -> None:
+        """Note an availability below the one that the architecture aims at."""
+        seen = f"not {self.tally.share:.2f} %: {dict(self.tally.statuses)} {dict(self.tally.codes)}"
+        self.expect(self.tally.share >= _AVAILABLE, f"at least {_AVAILABLE} % should succeed, {seen}")
+
+    def expect_all(self) -> None:
+        """Note calls that failed."""
+        seen = f"not {self.tally.successes} of {self.tally.calls}: {dict(self.tally.statuses)} {dict(self.tally.codes)}"
+        self.expect(self.tally.calls > 0 and self.tally.share == _ALL, f"every call should succeed, {seen}")
+
 
 @dataclass
-class Scene:
+class Scene(Generic[S_co]):
     """What a phase works with."""
 
-    stack: Stack
+    stack: S_co
     traffic: Traffic
     clock: Clock
     seconds: float
     #: The phase under way, for whoever shows it.
     current: Findings | None = None
+
+    def taken_out(self, name: str, findings: Findings) -> bool:
+        """Whether an instance was without traffic at a time."""
+        return not self.stack.balancing.out.isdisjoint(findings.states.get(name, []))
+
+    def let_in(self, name: str, findings: Findings) -> bool:
+        """Whether an instance has traffic at the end."""
+        return findings.states.get(name, [])[-1:] == [self.stack.balancing.well]
+
+    def await_state(self, instance: Process, *states: str) -> None:
+        """Wait until an instance is in one of these states, but not for ever: what it never came to is found afterwards."""
+        give_up = self.clock.monotonic() + _CHANGED_WITHIN
+        while self.stack.states().get(instance.name) not in states and self.clock.monotonic() < give_up:
+            self.clock.sleep(_LOOK_EVERY)
 
     def begin(self, name: str) -> Findings:
         """The findings of a phase that starts now."""
@@ -87,36 +107,31 @@ class Scene:
         pause: float = 0.02,
         seconds: float | None = None,
     ) -> None:
-        """Traffic for the length of a phase, with the circuits watched."""
-        before = self.stack.receiver.counters()[_RETRIES]
+        """Traffic for the length of a phase, with the instances' states watched."""
+        before = self.stack.retries()
         with Watch(self.stack) as watch:
-            findings.circuits = watch.seen
+            findings.states = watch.seen
             length = self.seconds if seconds is None else seconds
             self.traffic.run(findings.tally, seconds=length, meanwhile=meanwhile, workers=workers, pause=pause)
         self.clock.sleep(_FLUSHED)  # the gateway's last packet is on its way
-        findings.retries = int(self.stack.receiver.counters()[_RETRIES] - before)
+        findings.retries = self.stack.retries() - before
 
 
 class Watch:
-    """Reads the gateway's circuits several times a second while the phase runs; a context manager."""
+    """Looks at the instances' states several times a second while the phase runs; a context manager."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._names = {instance.url: instance.name for instance in stack.orders}
         self.seen: defaultdict[str, list[str]] = defaultdict(list)
 
     def look(self) -> None:
-        """Note each circuit's state where it has changed."""
-        try:
-            snapshot = requests.get(self._stack.gateway.url + SNAPSHOT, timeout=5).json()
-        except requests.RequestException:
-            return
-        for url, endpoint in snapshot["endpoints"].items():
-            states = self.seen[self._names[url]]
-            if not states or states[-1] != endpoint["state"]:
-                states.append(endpoint["state"])
+        """Note each state where it has changed."""
+        for name, state in self._stack.states().items():
+            states = self.seen[name]
+            if not states or states[-1] != state:
+                states.append(state)
 
     def _watch(self) -> None:
         while not self._done.wait(_WATCH_EVERY):
@@ -130,9 +145,10 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self._done.set()
         self._thread.join()
+        self.look()
 
 
-def healthy(scene: Scene) -> Findings:
+def healthy(scene: Scene[Stack]) -> Findings:
     """Nothing is wrong."""
     findings = scene.begin("healthy")
     created = scene.traffic.fill(24)
@@ -141,56 +157,67 @@ def healthy(scene: Scene) -> Findings:
     )
     if scene.traffic.orders:
         scene.load(findings)
-    findings.expect(findings.tally.calls > 0 and findings.tally.share == _ALL, "every call should succeed")
+    findings.expect_all()
     findings.remark = f"{created.successes} orders made and invoiced"
     return findings
 
 
-def slow_instance(scene: Scene) -> Findings:
-    """One of two instances takes longer than the circuit allows: it is taken out, and let in again when it is well."""
+def slow_instance(scene: Scene[Stack]) -> Findings:
+    """One of two instances takes longer than the stack puts up with: it is taken out, and let in again when it is well."""
     findings = scene.begin("one instance slow")
-    slow = scene.stack.orders[1]
-    scene.stack.slow_down(slow, 0.8)
+    slow, balancing = scene.stack.orders[1], scene.stack.balancing
+
+    def heal() -> None:
+        scene.await_state(slow, *balancing.out)
+        scene.stack.slow_down(slow, 0)
+        scene.await_state(slow, balancing.well)
+
+    scene.stack.slow_down(slow, balancing.slowness)
     try:
-        scene.load(findings, lambda: scene.stack.slow_down(slow, 0), seconds=1.6 * scene.seconds)
+        scene.load(findings, heal, seconds=1.6 * scene.seconds)
     finally:
         scene.stack.slow_down(slow, 0)
-    states = findings.circuits.get(slow.name, [])
-    findings.expect(findings.tally.share >= _AVAILABLE, f"at least {_AVAILABLE} % should succeed")
-    findings.expect("open" in states, f"the circuit of {slow.name} should have opened")
-    findings.expect(states[-1:] == ["closed"], f"the circuit of {slow.name} should have closed again")
-    findings.remark = "+0.8 s on orders-b for the first half"
+    findings.expect_available()
+    findings.expect(scene.taken_out(slow.name, findings), f"{slow.name} should have been taken out")
+    findings.expect(scene.let_in(slow.name, findings), f"{slow.name} should have been let in again")
+    findings.remark = f"+{balancing.slowness} s on orders-b for the first half"
     return findings
 
 
-def killed_instance(scene: Scene) -> Findings:
+def killed_instance(scene: Scene[Stack]) -> Findings:
     """One of two instances dies without a word and comes back: no idempotent call may fail."""
     findings = scene.begin("one instance killed")
-    killed = scene.stack.orders[1]
-    scene.load(findings, killed.kill, killed.start)
-    findings.expect(findings.tally.share >= _AVAILABLE, f"at least {_AVAILABLE} % should succeed")
-    findings.expect(findings.retries > 0, "the gateway should have tried again elsewhere")
-    findings.expect("open" in findings.circuits.get(killed.name, []), f"the circuit of {killed.name} should have opened")
+    killed, balancing = scene.stack.orders[1], scene.stack.balancing
+
+    def come_back() -> None:
+        scene.await_state(killed, *balancing.out)
+        killed.start()
+        scene.await_state(killed, balancing.well)
+
+    scene.load(findings, killed.kill, come_back)
+    findings.expect_available()
+    findings.expect(findings.retries + findings.tally.repeats > 0, "somebody should have tried again elsewhere")
+    findings.expect(scene.taken_out(killed.name, findings), f"{killed.name} should have been taken out")
+    findings.expect(scene.let_in(killed.name, findings), f"{killed.name} should have been let in again")
     findings.remark = "SIGKILL on orders-b, restarted two thirds through"
     return findings
 
 
-def keys_rotated(scene: Scene) -> Findings:
+def keys_rotated(scene: Scene[Stack]) -> Findings:
     """The issuer signs with new keys: no valid token may be refused, and none with a dropped key believed."""
     findings = scene.begin("keys rotated")
-    old_key = scene.stack.authorization_server.keys.key()
-    scene.load(findings, scene.stack.authorization_server.rotate)
-    findings.expect(findings.tally.share == _ALL, "every call should succeed")
-    new_key = scene.stack.authorization_server.keys.key()
+    old_key = scene.stack.key()
+    scene.load(findings, scene.stack.rotate_keys)
+    findings.expect_all()
     fresh = Tally()
-    scene.traffic.get(fresh, "/v2/orders", sign(new_key, _claims(scene)))
-    findings.expect(new_key.kid != old_key.kid, "the issuer should sign with another key")
+    scene.traffic.get(fresh, "/v2/orders", minted(scene.stack, scene.clock))
+    findings.expect(scene.stack.key().kid != old_key.kid, "the issuer should sign with another key")
     findings.expect(fresh.successes == 1, f"a token of the new key should be believed at once, not {dict(fresh.statuses)}")
     findings.remark = "a token of the new key is believed at once"
     return findings
 
 
-def issuer_down(scene: Scene) -> Findings:
+def issuer_down(scene: Scene[Stack]) -> Findings:
     """The authorization server is gone: tokens that are valid stay valid, for keys and tokens are kept."""
     findings = scene.begin("issuer down")
     scene.stack.stop_issuer()
@@ -198,15 +225,15 @@ def issuer_down(scene: Scene) -> Findings:
         scene.load(findings)
     finally:
         scene.stack.start_issuer()
-    findings.expect(findings.tally.share == _ALL, "every call should succeed")
+    findings.expect_all()
     findings.remark = "keys and tokens are kept"
     return findings
 
 
-def bad_tokens(scene: Scene) -> Findings:
+def bad_tokens(scene: Scene[Stack]) -> Findings:
     """Expired, forged, unsigned, foreign: each is 401 invalid_token, and never reaches a service."""
     findings = scene.begin("expired and forged tokens")
-    for token in _bad_tokens(scene) * _REPEATS:
+    for token in forgeries(scene.stack, scene.clock) * _REPEATS:
         scene.traffic.get(findings.tally, "/v2/orders", token)
     refused = findings.tally.codes["invalid_token"]
     findings.expect(findings.tally.calls == refused == findings.tally.statuses[401], "every one should be 401 invalid_token")
@@ -215,7 +242,7 @@ def bad_tokens(scene: Scene) -> Findings:
     return findings
 
 
-def old_version(scene: Scene) -> Findings:
+def old_version(scene: Scene[Stack]) -> Findings:
     """Version 1 works and says that it is deprecated; version 0 is gone; version 9 never was."""
     findings = scene.begin("old API version")
     tally, order = findings.tally, scene.traffic.orders[0]
@@ -231,19 +258,17 @@ def old_version(scene: Scene) -> Findings:
     return findings
 
 
-def overload(scene: Scene) -> Findings:
-    """More than the gateway admits: the rest is told so at once, and what is admitted is answered."""
+def overload(scene: Scene[Stack]) -> Findings:
+    """More than is admitted: the rest is told so at once, and what is admitted is answered."""
     findings = scene.begin("overload")
-    for instance in scene.stack.orders:
-        scene.stack.slow_down(instance, 0.05)
+    scene.stack.burden(0.05)
     try:
         scene.load(findings, workers=48, pause=0.01)
     finally:
-        for instance in scene.stack.orders:
-            scene.stack.slow_down(instance, 0)
+        scene.stack.burden(0)
     tally = findings.tally
     shed = sum(tally.codes[code] for code in _SHED)
-    findings.expect(tally.codes["overloaded"] > 0, "the gateway should have shed some")
+    findings.expect(tally.codes["overloaded"] > 0, "some should have been shed")
     findings.expect(
         tally.successes + shed == tally.calls, f"nothing else should have failed, not {dict(tally.statuses)} {dict(tally.codes)}"
     )
@@ -252,39 +277,6 @@ def overload(scene: Scene) -> Findings:
     return findings
 
 
-PHASES: tuple[Callable[[Scene], Findings], ...] = (
+PHASES: tuple[Callable[[Scene[Stack]], Findings], ...] = (
     healthy, slow_instance, killed_instance, keys_rotated, issuer_down, bad_tokens, old_version, overload,
 )  # fmt: skip
-
-
-def _claims(scene: Scene, *, lifetime: float = 60.0, audience: str = "orders", age: float = 0.0) -> dict[str, object]:
-    return access_token_claims(
-        issuer=scene.stack.issuer_url,
-        subject="demo-client",
-        audience=audience,
-        client_id="demo-client",
-        scope="orders:read",
-        now=scene.clock.time() - age,
-        lifetime=lifetime,
-        token_id="demo",  # noqa: S106 - the token's id, not a token
-    )
-
-
-def _bad_tokens(scene: Scene) -> list[str]:
-    key = scene.stack.authorization_server.keys.key()
-    good = sign(key, _claims(scene))
-    head, payload, signature = good.split(".")
-    altered = json.dumps({**_claims(scene), "scope": "orders:read orders:write"}).encode()
-    unsigned = _base64url(b'{"alg":"none","typ":"at+jwt"}')
-    forged = KeyRing.generate(("RS256",)).key()
-    return [
-        sign(key, _claims(scene, lifetime=60, age=600)),
-        sign(key, _claims(scene, audience="invoices")),
-        sign(forged, _claims(scene)),
-        f"{unsigned}.{payload}.",
-        f"{head}.{_base64url(altered)}.{signature}",
-    ]
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from .phases import Findings
+    from .stack import Balancing
 
-_COLUMNS = ("phase", "calls", "success", "p50", "p99", "retries", "circuits", "refusals", "")
 _RIGHT = frozenset({"calls", "success", "p50", "p99", "retries"})
 _WIDE = 140
 
@@ -27,9 +27,11 @@ class Report:
 
     Args:
         plain: Plain lines, whatever the output is.
+        balancing: How instances are taken out, for a column's heading and what stands there when none was.
     """
 
-    def __init__(self, *, plain: bool = False) -> None:
+    def __init__(self, balancing: Balancing, *, plain: bool = False) -> None:
+        self._balancing = balancing
         self._on_terminal = sys.stdout.isatty() and not plain
         self._console = Console(
             force_terminal=self._on_terminal,
@@ -73,31 +75,29 @@ class Report:
         """The table of all phases."""
         self._console.print(self.table(self.findings))
 
-    @staticmethod
-    def table(all_findings: list[Findings], under_way: Findings | None = None) -> Table:
+    def table(self, all_findings: list[Findings], under_way: Findings | None = None) -> Table:
         """One row for each phase, and one for what is known of the phase under way."""
         table = Table(title="How each phase went", title_justify="left")
-        for column in _COLUMNS:
+        for column in ("phase", "calls", "success", "p50", "p99", "retries", self._balancing.what, "refusals", ""):
             table.add_column(column, justify="right" if column in _RIGHT else "left")
         for findings in all_findings:
-            table.add_row(*_row(findings), "FAILED" if findings.faults else "ok")
+            table.add_row(*self._row(findings), "FAILED" if findings.faults else "ok")
         if under_way is not None:
-            table.add_row(*_row(under_way), "...")
+            table.add_row(*self._row(under_way), "...")
         return table
 
-
-def _row(findings: Findings) -> tuple[str, ...]:
-    tally = findings.tally
-    seen = {name: list(states) for name, states in list(findings.circuits.items())}
-    circuits = ", ".join(f"{name}: {' > '.join(states)}" for name, states in seen.items() if len(states) > 1)
-    refusals = ", ".join(f"{code} {count}" for code, count in sorted(tally.codes.copy().items()))
-    return (
-        findings.name,
-        str(tally.calls),
-        f"{tally.share:.2f} %",
-        f"{tally.quantile(0.5):.1f} ms",
-        f"{tally.quantile(0.99):.1f} ms",
-        str(findings.retries),
-        circuits or "closed",
-        refusals or "-",
-    )
+    def _row(self, findings: Findings) -> tuple[str, ...]:
+        tally = findings.tally
+        seen = {name: list(states) for name, states in list(findings.states.items())}
+        changes = ", ".join(f"{name}: {' > '.join(states)}" for name, states in seen.items() if len(states) > 1)
+        refusals = ", ".join(f"{code} {count}" for code, count in sorted(tally.codes.copy().items()))
+        return (
+            findings.name,
+            str(tally.calls),
+            f"{tally.share:.2f} %",
+            f"{tally.quantile(0.5):.1f} ms",
+            f"{tally.quantile(0.99):.1f} ms",
+            f"{findings.retries} + {tally.repeats}" if tally.repeats else str(findings.retries),
+            changes or self._balancing.well,
+            refusals or "-",
+        )

@@ -1,0 +1,1 @@
+"""The stack of `interservice demo --servers`: other people's servers around the same two services."""
