@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .measure import Side
 from .peers import Missing
+from .table import Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

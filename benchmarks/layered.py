@@ -13,26 +13,31 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import jwt
+import requests
 import statsd
 from pythonjsonlogger.json import JsonFormatter
 
+from .peers import Peer
 from .scene import AUDIENCE, ISSUER, SCOPE, Nowhere
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
     from contextlib import ExitStack
+    from typing import TextIO
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from .scene import Scene
 
 _VERSION = re.compile(r"/v([12])(?=/|$)")
 _PARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_pybreaker = Peer("pybreaker")
+_tenacity = Peer("tenacity")
 _FIELDS = ("method", "path", "status", "duration_ms", "bytes_out", "subject", "client_id", "version", "request_id", "trace_id")
 
 
-def json_logger() -> logging.Logger:
-    """A logger that writes python-json-logger's lines to a stream that keeps nothing."""
-    handler = logging.StreamHandler(Nowhere())
+def json_logger(stream: TextIO | Nowhere | None = None) -> logging.Logger:
+    """A logger that writes python-json-logger's lines, by default to a stream that keeps nothing."""
+    handler: logging.StreamHandler[Any] = logging.StreamHandler(stream or Nowhere())
     handler.setFormatter(JsonFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logger = logging.getLogger("benchmarks.access")
     logger.setLevel(logging.INFO)
@@ -63,13 +68,24 @@ def decode(keys: jwt.PyJWKClient, token: str, algorithm: str = "RS256") -> dict[
     return jwt.decode(token, key.key, algorithms=[algorithm], audience=AUDIENCE, issuer=ISSUER, leeway=30, options=options)
 
 
-class _Layers:
-    """What both bindings of the layers share."""
+class Layers:
+    """What both bindings of the layers share.
 
-    def __init__(self, scene: Scene, stack: ExitStack) -> None:
-        self._keys = jwks_client(scene)
-        self._logger = json_logger()
-        self._statsd = statsd_client(scene, stack)
+    Args:
+        keys: PyJWT's client for the keys.
+        logger: Where lines go.
+        client: A client of the statsd package.
+    """
+
+    def __init__(self, keys: jwt.PyJWKClient, logger: logging.Logger, client: Any) -> None:
+        self._keys = keys
+        self._logger = logger
+        self._statsd = client
+
+    @classmethod
+    def of(cls, scene: Scene, stack: ExitStack) -> Layers:
+        """For a scene."""
+        return cls(jwks_client(scene), json_logger(), statsd_client(scene, stack))
 
     def enter(self, path: str, field: Callable[[str], str | None]) -> dict[str, Any]:
         """Everything that comes before the application; what is found out goes to the log line."""
@@ -101,9 +117,8 @@ class _Layers:
         self._statsd.incr(f"request_total.{method}.{status}")
 
 
-def wsgi_layers(app: WSGIApplication, scene: Scene, stack: ExitStack) -> WSGIApplication:
-    """The layers around a WSGI application whose body is a list."""
-    layers = _Layers(scene, stack)
+def wsgi_layers(app: WSGIApplication, layers: Layers) -> WSGIApplication:
+    """The layers around a WSGI application whose body is short."""
 
     def layered(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         known = layers.enter(environ["PATH_INFO"], lambda name: environ.get("HTTP_" + name.upper().replace("-", "_")))
@@ -114,18 +129,19 @@ def wsgi_layers(app: WSGIApplication, scene: Scene, stack: ExitStack) -> WSGIApp
             statuses.append(int(status[:3]))
             return start_response(status, [*headers, ("X-Request-ID", known["request_id"])], exc_info)
 
-        body = list(app(environ, start))
+        answer = app(environ, start)
+        body = list(answer)
+        close = getattr(answer, "close", None)
+        if close is not None:
+            close()
         layers.leave(environ["REQUEST_METHOD"], known, statuses[-1], sum(map(len, body)))
         return body
 
     return layered
 
 
-def asgi_layers(
-    app: Callable[[Any, Any, Any], Awaitable[None]], scene: Scene, stack: ExitStack
-) -> Callable[[Any, Any, Any], Awaitable[None]]:
+def asgi_layers(app: Callable[[Any, Any, Any], Awaitable[None]], layers: Layers) -> Callable[[Any, Any, Any], Awaitable[None]]:
     """The layers around an ASGI application."""
-    layers = _Layers(scene, stack)
 
     async def layered(scope: Any, receive: Any, send: Any) -> None:
         fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -144,3 +160,16 @@ def asgi_layers(
         layers.leave(scope["method"], known, status, sent)
 
     return layered
+
+
+def guarded(get: Callable[[], Any]) -> Callable[[], Any]:
+    """A call by `requests` inside a pybreaker circuit, tried three times by tenacity with random exponential waits."""
+    breaker = _pybreaker.CircuitBreaker(fail_max=20, reset_timeout=5)
+    retry = _tenacity.retry(
+        stop=_tenacity.stop_after_attempt(3),
+        wait=_tenacity.wait_random_exponential(multiplier=0.05, max=2),
+        retry=_tenacity.retry_if_exception_type((requests.ConnectionError, requests.Timeout)),
+        reraise=True,
+    )
+    once: Callable[[], Any] = retry(lambda: breaker.call(get))
+    return once

@@ -12,13 +12,12 @@ import statistics
 import time
 from dataclasses import dataclass, field
 from itertools import repeat
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-#: Which clock a table is about: the processor time of this process, all its threads included, or time on the wall.
-ClockName = Literal["cpu", "wall"]
+    from .table import Side, Table, Target
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,64 +33,6 @@ class Pace:
     rounds: int
     passes: int
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One of the things compared.
-
-    Attributes:
-        name: What the table calls it.
-        run: Does it that many times.
-        note: How it is set up, where the name does not say.
-    """
-
-    name: str
-    run: Callable[[int], object]
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a side should come to.
-
-    Attributes:
-        side: Its name.
-        kind: `time`: microseconds. `over`: microseconds more than the reference. `ratio`: times the reference. `beside`: times
-            what `against` takes. `cheaper`: how many times as much `against` adds to the reference as the side does.
-        limit: The figure that is aimed at; for `cheaper` the least, for all others the most.
-        against: The name of the other side, for `beside` and `cheaper`.
-    """
-
-    side: str
-    kind: Literal["time", "over", "ratio", "beside", "cheaper"]
-    limit: float
-    against: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Table:
-    """Sides to be measured together.
-
-    Attributes:
-        key: A short name, for the command line and JSON.
-        title: A heading.
-        text: What is compared, and how it is set up.
-        sides: What is compared.
-        reference: The name of the side that the others are compared with.
-        clock: Which time is told.
-        targets: What is aimed at.
-        missing: Peers that are not installed.
-    """
-
-    key: str
-    title: str
-    text: str
-    sides: Sequence[Side]
-    reference: str
-    clock: ClockName
-    targets: Sequence[Target] = ()
-    missing: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

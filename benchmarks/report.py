@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from . import judged
 from .measure import Spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from .measure import Measured, Pace, Target
+    from .measure import Measured, Pace
+    from .table import Counted, Target
 
 _KINDS = {
     "time": "{side}",
@@ -20,13 +23,20 @@ _KINDS = {
 }
 
 
-def document(results: Sequence[Measured], pace: Pace, machine: Mapping[str, str], versions: Mapping[str, str]) -> dict[str, Any]:
+def document(
+    results: Sequence[Measured],
+    pace: Pace,
+    machine: Mapping[str, str],
+    versions: Mapping[str, str],
+    counted: Sequence[Counted] = (),
+) -> dict[str, Any]:
     """Everything, as plain data. Times are microseconds for one operation; figures by round are under `rounds`."""
     return {
         "machine": dict(machine),
         "versions": dict(versions),
         "pace": {"rounds": pace.rounds, "passes": pace.passes, "seconds": pace.seconds},
         "tables": [_table(measured) for measured in results],
+        "counted": [_counted(table) for table in counted],
     }
 
 
@@ -52,14 +62,50 @@ def _table(measured: Measured) -> dict[str, Any]:
             for side in table.sides
         ],
         "targets": [_target(measured, target) for target in table.targets],
+        "growth": None if table.growth is None else asdict(table.growth),
+    }
+
+
+def _counted(table: Counted) -> dict[str, Any]:
+    rows = dict(table.rows)
+    targets = []
+    for bound in table.targets:
+        figure = rows[bound.row][table.head.index(bound.column) - 1]
+        targets.append(
+            {
+                "what": f"{bound.row}, {bound.column}",
+                "unit": bound.unit,
+                "at_least": False,
+                "limit": bound.limit,
+                "figure": {"median": figure, "min": figure, "max": figure},
+                "met": figure <= bound.limit,
+                "why": bound.why,
+            }
+        )
+    return {
+        "key": table.key,
+        "title": table.title,
+        "text": table.text,
+        "head": list(table.head),
+        "rows": [{"name": name, "figures": list(figures)} for name, figures in table.rows],
+        "missing": list(table.missing),
+        "targets": targets,
     }
 
 
 def _target(measured: Measured, target: Target) -> dict[str, Any]:
     figure = measured.figure(target)
-    met = figure.median >= target.limit if target.kind == "cheaper" else figure.median <= target.limit
-    what = _KINDS[target.kind].format(side=target.side, against=target.against, reference=measured.table.reference)
-    return {"what": what, "kind": target.kind, "limit": target.limit, "figure": _spread(figure), "met": met}
+    least = target.kind == "cheaper"
+    return {
+        "what": _KINDS[target.kind].format(side=target.side, against=target.against, reference=measured.table.reference),
+        "kind": target.kind,
+        "unit": "us" if target.kind in {"time", "over"} else "x",
+        "at_least": least,
+        "limit": target.limit,
+        "figure": _spread(figure),
+        "met": figure.median >= target.limit if least else figure.median <= target.limit,
+        "why": target.why,
+    }
 
 
 def _spread(spread: Spread) -> dict[str, float]:
@@ -78,30 +124,27 @@ def markdown(told: Mapping[str, Any]) -> str:
         f"{machine['python']}; load of the machine at the start {machine['load']}. {pace['rounds']} rounds, each the median of "
         f"{pace['passes']} interleaved passes of {pace['seconds'] * 1000:g} ms for each side."
     )
+    every = [*told["tables"], *told["counted"]]
+    titled = [(table["title"], target) for table in every for target in table["targets"]]
     parts = [
         measured,
         "With " + ", ".join(f"{name} {version}" for name, version in told["versions"].items()) + ".",
         "## Targets",
-        _targets(told["tables"]),
+        "\n".join([*judged.HEAD, *(judged.row(*each) for each in titled)]),
+        *judged.missed(titled),
     ]
-    for table in told["tables"]:
-        parts += [f"## {table['title']}", table["text"], _rows(table)]
+    for table in every:
+        parts += [f"## {table['title']}", table["text"], _rows(table) if "sides" in table else _figures(table)]
         if table["missing"]:
             parts.append("Not installed: " + ", ".join(table["missing"]) + ".")
     return "\n\n".join(parts) + "\n"
 
 
-def _targets(tables: Sequence[Mapping[str, Any]]) -> str:
-    lines = ["| what | target | measured | min to max | |", "|--|--:|--:|--:|--|"]
-    for table in tables:
-        for target in table["targets"]:
-            unit = " us" if target["kind"] in {"time", "over"} else " x"
-            bound = "at least" if target["kind"] == "cheaper" else "at most"
-            figure = target["figure"]
-            lines.append(
-                f"| {table['title']}: {target['what']} | {bound} {target['limit']:g}{unit} | {_number(figure['median'])}{unit} | "
-                f"{_range(figure)} | {'met' if target['met'] else '**missed**'} |"
-            )
+def _figures(table: Mapping[str, Any]) -> str:
+    lines = ["| " + " | ".join(table["head"]) + " |", "|--|" + "--:|" * (len(table["head"]) - 1)]
+    for row in table["rows"]:
+        cells = (f"{figure:,}" if isinstance(figure, int) else judged.number(figure) for figure in row["figures"])
+        lines.append(f"| {row['name']} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -116,18 +159,9 @@ def _rows(table: Mapping[str, Any]) -> str:
         compared = (
             ("", "", "")
             if side["name"] == reference
-            else (_number(over["median"]), f"{_number(ratio['median'])} x", _range(ratio))
+            else (judged.number(over["median"]), f"{judged.number(ratio['median'])} x", judged.spread(ratio))
         )
-        processor = f" {_number(side['cpu']['median'])} |" if on_wall else ""
-        lines.append(f"| {side['name']} | {_number(time['median'])} | {_range(time)} | {' | '.join(compared)} |{processor}")
+        processor = f" {judged.number(side['cpu']['median'])} |" if on_wall else ""
+        cells = (side["name"], judged.number(time["median"]), judged.spread(time), *compared)
+        lines.append(f"| {' | '.join(cells)} |{processor}")
     return "\n".join(lines)
-
-
-def _range(spread: Mapping[str, float]) -> str:
-    return f"{_number(spread['min'])} to {_number(spread['max'])}"
-
-
-def _number(value: float) -> str:
-    """Three significant digits, more or less."""
-    size = abs(value)
-    return f"{value:.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}"  # noqa: PLR2004

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import time
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.choose import available
-from benchmarks.layered import decode, json_logger, jwks_client, statsd_client, wsgi_layers
-from benchmarks.measure import Table, Target, calls
+from benchmarks.layered import Layers, decode, json_logger, jwks_client, statsd_client, wsgi_layers
+from benchmarks.measure import calls
 from benchmarks.peers import Peer
-from benchmarks.scene import AUDIENCE, BODY, HEAD, ISSUER, Nowhere, Scene, bare, served
+from benchmarks.scene import AUDIENCE, BODY, HEAD, ISSUER, SCOPE, Nowhere, Scene, bare, served
+from benchmarks.table import Table, Target
 from interservice import AccessLog, Gate, StatsD
 from interservice.wsgi import Middleware
 
@@ -25,7 +29,9 @@ is installed, with one that samples every request and exports to nowhere. wsgi-s
 single parts are called alone, outside any application, so that a bare call of the application is no part of them."""
 _FLASK = """\
 The same request, to a Flask application with one route. Flask-JWT-Extended verifies the token (RS256, issuer and audience)
-and nothing else; the gate does its whole job."""
+and nothing else; the gate does its whole job. The extensions together are what a Flask service has without the gate: token
+and scope by Flask-JWT-Extended, the version as the prefix of a blueprint, request id, one python-json-logger line, statsd's
+timing and counter in `before_request` and `after_request`."""
 
 _otel = Peer("opentelemetry.instrumentation.wsgi")
 _sdk = Peer("opentelemetry.sdk.trace")
@@ -34,6 +40,8 @@ _flask = Peer("flask")
 _extended = Peer("flask_jwt_extended")
 _LAYERS = "layers by hand"
 _BARE = "bare application"
+_WHOLE = "Flask and the whole gate"
+_EXTENSIONS = "Flask, Flask-JWT-Extended, python-json-logger and statsd"
 
 
 def tables(stack: ExitStack) -> list[Table]:
@@ -52,10 +60,10 @@ def _plain(scene: Scene, stack: ExitStack) -> Table:
         [
             (_BARE, lambda: serving(bare), ""),
             ("whole gate", lambda: serving(_gate(bare, scene, stack)), ""),
-            (_LAYERS, lambda: serving(wsgi_layers(bare, scene, stack)), ""),
+            (_LAYERS, lambda: serving(wsgi_layers(bare, Layers.of(scene, stack))), ""),
             (
                 f"{_LAYERS}, in OpenTelemetry without SDK",
-                lambda: serving(_otel.OpenTelemetryMiddleware(wsgi_layers(bare, scene, stack))),
+                lambda: serving(_otel.OpenTelemetryMiddleware(wsgi_layers(bare, Layers.of(scene, stack)))),
                 "",
             ),
             ("OpenTelemetry WSGI alone, without SDK", lambda: serving(_otel.OpenTelemetryMiddleware(bare)), ""),
@@ -92,11 +100,13 @@ def _in_flask(scene: Scene, stack: ExitStack) -> Table:
 
     sides, missing = available(
         [
-            ("bare Flask", lambda: calls(served(_flask_app("/v1/orders/<int:number>").wsgi_app, environ)), ""),
-            ("Flask and the whole gate", gated, ""),
-            ("Flask and Flask-JWT-Extended", lambda: calls(served(_jwt_extended(scene), environ)), ""),
+            ("bare Flask", lambda: calls(served(_flask_app("/orders/<int:number>", prefix="/v1").wsgi_app, environ)), ""),
+            (_WHOLE, gated, ""),
+            ("Flask and Flask-JWT-Extended", lambda: calls(served(_jwt_extended(scene).wsgi_app, environ)), ""),
+            (_EXTENSIONS, lambda: calls(served(_extensions(scene, stack), environ)), ""),
         ]
     )
+    found = any(side.name == _EXTENSIONS for side in sides)
     return Table(
         key="gate-flask",
         title="The gate in front of Flask",
@@ -104,6 +114,7 @@ def _in_flask(scene: Scene, stack: ExitStack) -> Table:
         sides=sides,
         reference="bare Flask",
         clock="cpu",
+        targets=[Target(_WHOLE, "cheaper", 4.0, against=_EXTENSIONS)] if found else [],
         missing=missing,
     )
 
@@ -141,19 +152,21 @@ def _counting(scene: Scene, stack: ExitStack) -> Callable[[], object]:
     return count
 
 
-def _flask_app(route: str, wrap: Callable[[Any], Any] = lambda view: view) -> Any:
+def _flask_app(route: str, wrap: Callable[[Any], Any] = lambda view: view, prefix: str | None = None) -> Any:
     app = _flask.Flask("orders")
+    blueprint = _flask.Blueprint("orders", "orders", url_prefix=prefix)
 
-    @app.get(route)  # type: ignore[untyped-decorator]
+    @blueprint.get(route)  # type: ignore[untyped-decorator]
     @wrap
     def order(number: int) -> Any:  # noqa: ARG001 - Flask passes it
         return app.response_class(BODY, headers=HEAD)
 
+    app.register_blueprint(blueprint)
     return app
 
 
-def _jwt_extended(scene: Scene) -> WSGIApplication:
-    app = _flask_app("/v1/orders/<int:number>", wrap=_extended.jwt_required())
+def _jwt_extended(scene: Scene, wrap: Callable[[Any], Any] = lambda view: view) -> Any:
+    app = _flask_app("/orders/<int:number>", wrap=lambda view: _extended.jwt_required()(wrap(view)), prefix="/v1")
     app.config.update(
         JWT_ALGORITHM="RS256",
         JWT_PUBLIC_KEY=jwks_client(scene).get_signing_key_from_jwt(scene.token).key,
@@ -161,5 +174,41 @@ def _jwt_extended(scene: Scene) -> WSGIApplication:
         JWT_DECODE_ISSUER=ISSUER,
     )
     _extended.JWTManager(app)
+    return app
+
+
+def _extensions(scene: Scene, stack: ExitStack) -> WSGIApplication:
+    """What a Flask service has without the gate."""
+    logger, statsd = json_logger(), statsd_client(scene, stack)
+
+    def scoped(view: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(view)
+        def checked(**arguments: Any) -> Any:
+            if SCOPE not in _extended.get_jwt()["scope"].split():
+                _flask.abort(403)
+            return view(**arguments)
+
+        return checked
+
+    app = _jwt_extended(scene, scoped)
+
+    def begin() -> None:
+        _flask.g.started = time.monotonic()
+        _flask.g.request_id = _flask.request.headers.get("X-Request-ID") or str(uuid.uuid4())
+
+    def end(response: Any) -> Any:
+        request, known = _flask.request, _flask.g
+        milliseconds = (time.monotonic() - known.started) * 1000
+        route = request.endpoint
+        line = {"method": request.method, "path": request.path, "status": response.status_code, "duration_ms": milliseconds}
+        line |= {"request_id": known.request_id, "subject": _extended.get_jwt_identity(), "bytes_out": response.content_length}
+        logger.info("%s %s %d", request.method, request.path, response.status_code, extra=line)
+        statsd.timing(f"request.{route}.{response.status_code}", milliseconds)
+        statsd.incr(f"request_total.{route}.{response.status_code}")
+        response.headers["X-Request-ID"] = known.request_id
+        return response
+
+    app.before_request(begin)
+    app.after_request(end)
     wsgi: WSGIApplication = app.wsgi_app
     return wsgi

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchmarks.measure import Side, Table, Target, calls
+from benchmarks.measure import calls
+from benchmarks.table import Side, Table, Target
 from interservice import HeaderVersion, MediaTypeVersion, PathVersion, QueryVersion, Versions
 from interservice.exchange import Exchange
 from interservice.http import Head

@@ -9,10 +9,12 @@ from requests.adapters import HTTPAdapter
 from urllib3.util import Retry as Urllib3Retry
 
 from benchmarks.choose import available
-from benchmarks.measure import Table, Target, calls
+from benchmarks.layered import guarded
+from benchmarks.measure import calls
 from benchmarks.peers import Peer
 from benchmarks.scene import Nowhere, Scene
 from benchmarks.server import running
+from benchmarks.table import Table, Target
 from interservice import AccessLog, StatsD
 from interservice.outbound import Bulkhead, CircuitBreaker, Retry, ServiceAdapter, ServiceSession, mount
 
@@ -28,9 +30,11 @@ GET with keep-alive from a server of its own process on loopback, one connection
 `AccessLog` (a stream that keeps nothing) and `StatsD`. tenacity retries on `requests.ConnectionError` and `Timeout`, three
 attempts with random exponential waits, around a pybreaker circuit; stamina has its defaults. Nothing fails, so nobody
 retries."""
+_WHY = """\
+An adapter has no say in what a `requests.Session` does around it (request, cookies, environment, proxies), which is most of a
+call on loopback and the same on both sides; a `ServiceSession` leaves the environment out."""
+_WHY_SESSION = "What is left is `requests` making the request and the response, and the sockets of both sides."
 
-_pybreaker = Peer("pybreaker")
-_tenacity = Peer("tenacity")
 _stamina = Peer("stamina")
 PLAIN = "requests.Session"
 ADAPTER = "mounted ServiceAdapter, everything on"
@@ -61,14 +65,14 @@ def tables(stack: ExitStack) -> list[Table]:
             (SESSION, lambda: getting(ServiceSession({"billing": _adapter(url)}), named), ""),
             (f"{SESSION}, and listeners", lambda: getting(ServiceSession({"billing": _adapter(url, listeners)}), named), ""),
             ("requests and urllib3's Retry", lambda: getting(_mounted_plainly(HTTPAdapter(max_retries=_urllib3_retry()))), ""),
-            ("requests, pybreaker and tenacity", lambda: calls(_guarded(getting_one(stack, address))), ""),
+            ("requests, pybreaker and tenacity", lambda: calls(guarded(getting_one(stack, address))), ""),
             ("requests and stamina", lambda: calls(_stamina_retried(getting_one(stack, address))), ""),
         ]
     )
     layered = "requests, pybreaker and tenacity"
-    targets = [Target(ADAPTER, "ratio", 0.95), Target(SESSION, "ratio", 0.70)]
+    targets = [Target(ADAPTER, "ratio", 0.95, why=_WHY), Target(SESSION, "ratio", 0.70, why=_WHY_SESSION)]
     if any(side.name == layered for side in sides):
-        targets.append(Target(ADAPTER, "beside", 0.80, against=layered))
+        targets.append(Target(ADAPTER, "beside", 0.80, against=layered, why=_WHY))
     return [
         Table(
             key="outbound",
@@ -122,18 +126,6 @@ def _mounted_plainly(adapter: HTTPAdapter) -> requests.Session:
 
 def _urllib3_retry() -> Any:
     return Urllib3Retry(total=2, backoff_factor=0.1, status_forcelist=[502, 503, 504])
-
-
-def _guarded(get: Callable[[], object]) -> Callable[[], object]:
-    breaker = _pybreaker.CircuitBreaker(fail_max=20, reset_timeout=5)
-    retry = _tenacity.retry(
-        stop=_tenacity.stop_after_attempt(3),
-        wait=_tenacity.wait_random_exponential(multiplier=0.05, max=2),
-        retry=_tenacity.retry_if_exception_type((requests.ConnectionError, requests.Timeout)),
-        reraise=True,
-    )
-    guarded: Callable[[], object] = retry(lambda: breaker.call(get))
-    return guarded
 
 
 def _stamina_retried(get: Callable[[], object]) -> Callable[[], object]:

@@ -17,9 +17,10 @@ from interservice.outbound.retry import Retry
 from .world import SimulatedCall
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from random import Random
 
+    from interservice.clock import Clock
     from interservice.outbound.breaker import CircuitBreaker
     from interservice.outbound.ejection import Ejection
 
@@ -84,7 +85,7 @@ class Clients:
         known = subset or len(fleet.urls)
         urls = fleet.urls
         self._destinations = [
-            self._destination(policies, [urls[(number * known + step) % len(urls)] for step in range(known)])
+            destination(policies, [urls[(number * known + step) % len(urls)] for step in range(known)], world, random)
             for number in range(count)
         ]
         self.seconds: dict[int, Second] = {}
@@ -124,24 +125,26 @@ class Clients:
             second.good += 1
             second.latencies.append(ended - began)
 
-    def _destination(self, policies: Policies, urls: list[str]) -> Destination:
-        clock, retry, breaker, nobody = self._world, policies.retry, policies.breaker, Listeners()
-        circuits = [None if breaker is None else Circuit(breaker, clock=clock) for _ in urls]
-        budgets = [
-            None if options is None else Budget(options, clock=clock)
-            for options in ((retry.budget, retry.unsent_budget) if retry is not None else (None, None))
-        ]
-        ejection = policies.ejection
-        return Destination(
-            "service",
-            tuple(map(Endpoint, urls, circuits)),
-            picker=policies.balancer.start(),
-            retry=retry,
-            budget=budgets[0],
-            unsent_budget=budgets[1],
-            outliers=None if ejection is None else Outliers(ejection, random=self._random, listeners=nobody),
-            slots=None,
-            clock=clock,
-            random=self._random,
-            listeners=nobody,
-        )
+
+def destination(policies: Policies, urls: Sequence[str], clock: Clock, random: Random) -> Destination:
+    """What a client has of a service: its endpoints, and the state of its policies."""
+    retry, breaker, nobody = policies.retry, policies.breaker, Listeners()
+    circuits = [None if breaker is None else Circuit(breaker, clock=clock) for _ in urls]
+    budgets = [
+        None if options is None else Budget(options, clock=clock)
+        for options in ((retry.budget, retry.unsent_budget) if retry is not None else (None, None))
+    ]
+    ejection = policies.ejection
+    return Destination(
+        "service",
+        tuple(map(Endpoint, urls, circuits)),
+        picker=policies.balancer.start(),
+        retry=retry,
+        budget=budgets[0],
+        unsent_budget=budgets[1],
+        outliers=None if ejection is None else Outliers(ejection, random=random, listeners=nobody),
+        slots=None,
+        clock=clock,
+        random=random,
+        listeners=nobody,
+    )

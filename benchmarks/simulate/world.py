@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from interservice.errors import CallError
 from interservice.outbound.call import Call
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from interservice.outbound.call import Destination
     from interservice.outbound.steps import Sent
-
-    from .instance import Fleet
 
 
 class World:
@@ -51,25 +49,37 @@ class World:
         self._now = until
 
 
+class Network(Protocol):
+    """What answers requests."""
+
+    def answer(self, step: Send, done: Callable[[Sent], None]) -> None:
+        """Answer a request, now or later."""
+
+
 class SimulatedCall:
     """One call: its flow, carried out event by event.
 
     Args:
         world: Time.
-        fleet: Who answers.
+        network: Who answers.
         to: The client's destination.
         total: Seconds that the call may take.
         ended: Is told when it began, when it ended, the status (None for none) and how often it was sent.
     """
 
-    __slots__ = ("_call", "_ended", "_fleet", "_steps", "_world")
+    __slots__ = ("_call", "_ended", "_network", "_steps", "_world")
 
     def __init__(
-        self, world: World, fleet: Fleet, to: Destination, total: float, ended: Callable[[float, float, int | None, int], None]
+        self,
+        world: World,
+        network: Network,
+        to: Destination,
+        total: float,
+        ended: Callable[[float, float, int | None, int], None],
     ) -> None:
         now = world.monotonic()
         self._world = world
-        self._fleet = fleet
+        self._network = network
         self._ended = ended
         self._call = Call("GET", "http://service/", now, now + total)
         self._steps = flow(self._call, to)
@@ -86,7 +96,7 @@ class SimulatedCall:
             pass
         else:
             if isinstance(step, Send):
-                self._fleet.answer(step, self.go)
+                self._network.answer(step, self.go)
             elif isinstance(step, Wait):
                 self._world.after(step.seconds, self.go)
             else:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from benchmarks.__main__ import main
-from benchmarks.measure import Measured, Pace, Side, Table, Target, measure
+from benchmarks.__main__ import SUBJECTS, main
+from benchmarks.measure import Measured, Pace, measure
 from benchmarks.report import document, markdown
+from benchmarks.table import Bound, Counted, Side, Table, Target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,12 +26,13 @@ def _run(output: Path, *subjects: str) -> dict[str, Any]:
     return told
 
 
-@pytest.mark.parametrize("subject", ["gate-wsgi", "gate-asgi", "peers", "tokens", "outbound", "growth"])
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("subject", SUBJECTS)
 @pytest.mark.filterwarnings("ignore")  # peers' own
 def test_each_subject_gives_whole_tables(subject: str, tmp_path: Path) -> None:
     told = _run(tmp_path, subject)
 
-    assert told["tables"]
+    assert told["tables"] or told["counted"]
     assert told["machine"]["processor"]
     assert told["pace"] == {"rounds": 2, "passes": 1, "seconds": 0.0005}
     for table in told["tables"]:
@@ -41,9 +43,14 @@ def test_each_subject_gives_whole_tables(subject: str, tmp_path: Path) -> None:
             assert len(side["rounds"]["wall"]) == len(side["rounds"]["cpu"]) == 2
             assert side["time"]["min"] <= side["time"]["median"] <= side["time"]["max"]
             assert side["operations"] >= 1
-        for target in table["targets"]:
-            assert math.isfinite(target["figure"]["median"])
-            assert isinstance(target["met"], bool)
+    for table in told["counted"]:
+        assert table["rows"]
+        assert all(len(row["figures"]) == len(table["head"]) - 1 for row in table["rows"])
+    for target in (target for table in [*told["tables"], *told["counted"]] for target in table["targets"]):
+        assert math.isfinite(target["figure"]["median"])
+        assert isinstance(target["met"], bool)
+    for name in ("gate", "tokens", "endpoints", "threads") if subject == "growth" else ():
+        assert (tmp_path / f"growth-{name}.svg").is_file()
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -115,3 +122,27 @@ def test_every_side_runs_in_every_round_and_takes_turns_at_being_first() -> None
 
 
 _MACHINE = {"processor": "p", "cores": "2", "system": "s", "python": "3", "date": "2026-11-25", "load": "0.0"}
+
+
+def test_a_missed_target_says_by_how_much_and_why() -> None:
+    target = Target("ours", "time", 2.0, why="It does more.")
+    text = markdown(document([_measured(target)], Pace(rounds=3, passes=1, seconds=0.01), _MACHINE, {}))
+
+    assert "- T: ours is 50 % above the target. It does more." in text
+
+
+def test_counted_figures_have_a_table_and_targets() -> None:
+    counted = Counted(
+        key="c",
+        title="Counts",
+        text="t",
+        head=("", "one", "times"),
+        rows=[("a", [1234, 1.5])],
+        targets=[Bound("a", "times", 1.05, "x", "Why not.")],
+    )
+    told = document([], Pace(rounds=3, passes=1, seconds=0.01), _MACHINE, {}, [counted])
+    text = markdown(told)
+
+    assert "| a | 1,234 | 1.50 |" in text
+    assert told["counted"][0]["targets"][0]["met"] is False
+    assert "is 43 % above the target. Why not." in text
