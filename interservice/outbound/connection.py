@@ -218,8 +218,7 @@ class Noting:
         method, url, how = self._asked
         wire.phase = "headers"
         shutdown = getattr(self.sock, "shutdown", None)
-        read = super(urllib3.connection.HTTPConnection, self).getresponse  # type: ignore[misc]
-        head: Head = self._read_head(method, wire) if self._waiting else read()
+        head = self._read_head(method, wire) if self._waiting else self._have_head_read()
         wire.phase = "body"
         wire.facts.body_started = True
         self._carried += 1
@@ -242,6 +241,10 @@ class Noting:
             self.close()  # the response has the socket until it was read
         else:
             self._last = head
+        return head
+
+    def _have_head_read(self) -> Head:
+        head: Head = super(urllib3.connection.HTTPConnection, self).getresponse()  # type: ignore[misc]
         return head
 
     def close(self) -> None:
