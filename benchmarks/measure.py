@@ -141,9 +141,10 @@ def _round(measured: Measured, passes: int) -> None:
 
 def _count(side: Side, seconds: float) -> int:
     """How often to run a side for one pass to take that long; warms it up on the way."""
+    side.run(1)  # threads started, modules loaded: a first operation that takes milliseconds says nothing of the others
     count, took = 1, 0.0
     while took < seconds / 4:
-        took, _ = _sample(side, count)
+        took = min(_sample(side, count)[0] for _ in range(3))  # or one interruption would leave too few operations
         if took < seconds / 4:
             count = max(count * 2, min(count * 50, int(count * seconds / 3 / max(took, 1e-9))))
     return max(1, int(count * seconds / took))

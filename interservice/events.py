@@ -241,15 +241,15 @@ class Listeners:
 
     def __call__(self, event: object) -> None:
         """Tell every listener."""
-        for position, listener in enumerate(self._all):
+        for listener in self._all:
             try:
                 listener(event)
             except Exception:  # noqa: BLE001 - a listener's fault must never become the request's
-                self._report(position, listener)
+                self._report(listener)
 
-    def _report(self, position: int, listener: Listener) -> None:
-        if position not in self._reported:
-            self._reported.add(position)
+    def _report(self, listener: Listener) -> None:
+        if id(listener) not in self._reported:
+            self._reported.add(id(listener))
             _LOG.exception("listener %r raised; further errors of it are not logged", listener)
 
     def __iter__(self) -> Any:

@@ -97,10 +97,13 @@ class Middleware:
             reply = gate.admit(exchange)
             if reply is not None:
                 await channel.refuse(reply)
-            elif exchange.mount == exchange.request.mount and exchange.rewritten is None:
-                await self.app(scope, channel.receive, channel.send)
             else:
-                await self._run_rewritten(scope, exchange, channel)
+                shown_before = _show(scope, exchange)
+                try:
+                    await self.app(scope, channel.receive, channel.send)
+                finally:
+                    if shown_before is not None:
+                        scope.update(shown_before)
         except Rejection as rejection:
             if exchange.finished and exchange.refusal is rejection:
                 return  # Starlette raises once more what has been answered in place of its 500
@@ -118,17 +121,20 @@ class Middleware:
             raise
         channel.finish()
 
-    async def _run_rewritten(self, scope: Scope, exchange: Exchange, channel: HTTP | WebSocket) -> None:
-        """Run the application with the prefix and the fields that policies have changed."""
-        # ASGI: `path` stays whole, frameworks take root_path off it themselves. Put back, for the scope is the server's.
-        root_path, fields = scope.get("root_path", ""), scope.get("headers")
-        scope["root_path"] = exchange.mount
-        if exchange.rewritten is not None:
-            scope["headers"] = _rewritten(fields or (), exchange.rewritten)
-        try:
-            await self.app(scope, channel.receive, channel.send)
-        finally:
-            scope["root_path"], scope["headers"] = root_path, fields
+
+def _show(scope: Scope, exchange: Exchange) -> dict[str, Any] | None:
+    """Have the application see the prefix and the fields that policies have changed.
+
+    Gives what stood there, to be put back, for the scope is the server's; None where nothing was changed.
+    """
+    if exchange.mount == exchange.request.mount and exchange.rewritten is None:
+        return None
+    # ASGI: `path` stays whole, frameworks take root_path off it themselves.
+    before = {"root_path": scope.get("root_path", ""), "headers": scope.get("headers")}
+    scope["root_path"] = exchange.mount
+    if exchange.rewritten is not None:
+        scope["headers"] = _rewritten(before["headers"] or (), exchange.rewritten)
+    return before
 
 
 def _rewritten(fields: Iterable[tuple[bytes, bytes]], values: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 
 def django_request(request: HttpRequest) -> Request:
-    """The request that Django is about to route. `META` has the environ's names under ASGI too."""
-    meta: dict[str, Any] = request.META
+    """The request that Django is about to route. `META` has the environ's names under ASGI too.
+
+    A copy of it is read, also later: what middleware does to Django's own changes neither trace nor deadline.
+    """
+    meta: dict[str, Any] = dict(request.META)
     scope = getattr(request, "scope", None)
     raw = scope.get("raw_path") if scope is not None else raw_path(meta)
     port = str(meta.get("SERVER_PORT", ""))

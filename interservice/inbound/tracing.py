@@ -97,7 +97,7 @@ class Tracing(Policy):
         exchange.read_later(trace=self._continued if trusted else _begun)
         given = exchange.request.headers.get(self._lower) if trusted else None
         usable = given is not None and _REQUEST_ID.fullmatch(given) is not None
-        exchange.request_id = given if usable else f"{random.getrandbits(128):032x}"
+        exchange.request_id = given if usable else random.getrandbits(128).to_bytes(16).hex()
 
     def respond(self, exchange: Exchange, head: Head) -> None:
         """Say the request's id, on refusals and errors too."""

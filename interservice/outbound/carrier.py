@@ -77,6 +77,7 @@ class CallCarrier:
         "_started",
         "_stream",
         "_timeout",
+        "_version",
     )
 
     def __init__(
@@ -101,6 +102,8 @@ class CallCarrier:
         self._timeout = timeout
         self._replayable = replayable(request)
         self._key: str | None = None
+        #: The version to ask for; None where the host is not ours.
+        self._version: ClientVersion | None = adapter._settings.version if route.trusted else None  # noqa: SLF001 - the adapter's own part
 
     def call(self, started: float, deadline: float) -> requests.Response:
         """Make the call, or go on with the one that it is a hop of."""
@@ -265,11 +268,6 @@ class CallCarrier:
         return headers
 
     # The version that is asked for
-
-    @property
-    def _version(self) -> ClientVersion | None:
-        """The version to ask for; None where the host is not ours."""
-        return self._adapter._settings.version if self._route.trusted else None  # noqa: SLF001 - the adapter's own part
 
     def _target(self, target: str) -> str:
         version = self._version

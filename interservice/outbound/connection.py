@@ -86,7 +86,7 @@ class Noting:
         self._touched = -math.inf
         self._idle = math.inf
         self._asked: tuple[str, str, dict[str, bool]] = ("", "", {})
-        #: Whether what was sent last, in one piece, has no response yet; and the last response to such a request.
+        #: Whether what was sent last, in one piece, has no response yet; and the last response, however it was asked for.
         self._waiting = False
         self._last: Head | None = None
 
@@ -219,8 +219,8 @@ class Noting:
         method, url, how = self._asked
         wire.phase = "headers"
         shutdown = getattr(self.sock, "shutdown", None)
-        read = super(urllib3.connection.HTTPConnection, self).getresponse  # type: ignore[misc]
-        head: Head = self._read_head(method, wire) if self._waiting else read()
+        head = self._read_head(method, wire) if self._waiting else self._have_head_read()
+        self._last = None if head.will_close else head
         wire.phase = "body"
         wire.facts.body_started = True
         self._carried += 1
@@ -241,8 +241,10 @@ class Noting:
         if head.will_close:
             head.hold()
             self.close()  # the response has the socket until it was read
-        else:
-            self._last = head
+        return head
+
+    def _have_head_read(self) -> Head:
+        head: Head = super(urllib3.connection.HTTPConnection, self).getresponse()  # type: ignore[misc]
         return head
 
     def close(self) -> None:

@@ -186,7 +186,8 @@ class JWKS:
         """Wait for a fetch that may bring `kid`; and for one more where the one under way may have been answered too early."""
         lease = self.lease
         self._join(self._start(kid))
-        if lease is not None and kid is not None and kid not in self.kids and self._may_still_come(kid):
+        fetched = self.last_error is None
+        if fetched and lease is not None and kid is not None and kid not in self.kids and self._may_still_come(kid):
             self._join(self._start(kid))
 
     def _may_still_come(self, kid: str) -> bool:

@@ -6,8 +6,10 @@ AGING   older than `soft`: served, and a refresh is due
 STALE   older than its lifetime, because refreshing fails: served still, for `max_stale` seconds
 DEAD    older than that: not served
 
-Attempts are paid for from a bucket (two at once, one more each 30 s), whether they succeed or fail; after a failure comes a
-growing wait. Nothing here blocks, locks, draws time or randomness by itself. The caller serialises calls that change it.
+Refreshes wait ever longer after each failure. Looking for an unknown key id does not wait for that, or tokens of a key that was
+made before an outage would be refused for a minute after it. Such attempts, and the first of all, are paid for from a bucket (two
+at once, one more each 30 s), whether they succeed or fail. Nothing here blocks, locks, draws time or randomness by itself. The
+caller serialises calls that change it.
 """
 
 from __future__ import annotations
@@ -96,7 +98,7 @@ class KeyMachine:
 
     def may_look_for(self, kid: str, now: float) -> bool:
         """Whether a fetch may start for a key id that the set does not hold: rarely, since anybody can make ids up."""
-        return not self.known_missing(kid, now) and now >= self._not_before and self._balance(now) >= 1.0
+        return not self.known_missing(kid, now) and self._balance(now) >= 1.0
 
     def known_missing(self, kid: str, now: float) -> bool:
         """Whether a fetch a moment ago did not bring this key id, so that nobody need wait for it."""
@@ -104,7 +106,9 @@ class KeyMachine:
         return until is not None and now < until
 
     def started(self, now: float) -> None:
-        """A fetch starts: it is paid for, however it ends."""
+        """A fetch starts: unless it refreshes what is there it is paid for, however it ends."""
+        if self.keyset is not None and self.refresh_due(now):
+            return
         self._tokens = max(0.0, self._balance(now) - 1.0)
         self._tokens_at = now
 

@@ -78,6 +78,18 @@ def test_route_is_the_pattern(recorder: Recorder, gate: Gate) -> None:
     assert recorder.of(Served)[0].exchange.route == "/orders/<int:id>/"
 
 
+def test_trace_is_the_callers_whatever_becomes_of_meta(recorder: Recorder, gate: Gate) -> None:
+    def view(request: Any) -> HttpResponse:
+        request.META["HTTP_TRACEPARENT"] = "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
+        return HttpResponse("x")
+
+    with override_settings(INTERSERVICE_GATE=gate, ROOT_URLCONF=Urls(view)):
+        wsgi_side.ask(WSGIHandler(), "GET", "/v1/", {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"})
+    trace = recorder.of(Served)[0].exchange.trace
+    assert trace is not None
+    assert (trace.trace_id, trace.parent_id) == ("a" * 32, "b" * 16)
+
+
 @pytest.mark.parametrize("is_async", [False, True])
 def test_inside_our_own_middleware_the_exchange_is_one(recorder: Recorder, gate: Gate, is_async: bool) -> None:
     seen: list[Any] = []

@@ -131,6 +131,17 @@ def test_failed_attempts_are_paid_for_too() -> None:
     assert started == 1
 
 
+def test_key_made_before_an_outage_is_looked_for_as_soon_as_it_is_over() -> None:
+    keys, now = fetched(), 500.0
+    for _ in range(9):  # refreshes fail, ever more rarely
+        assert keys.refresh_due(now)
+        keys.started(now)
+        keys.failed(now)
+        now += keys.retry_after(now)
+    assert not keys.refresh_due(now - 30.0)
+    assert keys.may_look_for("new", now - 30.0)
+
+
 def test_id_that_was_just_looked_for_is_not_looked_for_again() -> None:
     keys = fetched()
     keys.missed("gone", 0.0)

@@ -44,6 +44,14 @@ def test_a_connection_given_back_unread_is_not_used_again(server: FaultServer, s
     first.close()
 
 
+def test_nor_is_one_whose_request_was_not_written_in_one_piece(server: FaultServer, session: requests.Session) -> None:
+    server.expect(Reply(body=b"", length=5, end="stall"))
+    first = session.post(server.url, data=iter([b"a", b"b"]), stream=True)
+    first.raw.release_conn()
+    assert outcomes(session.get(server.url)) == ["never_sent", "ok"]
+    first.close()
+
+
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("size", [3, 300_000])
 def test_a_response_that_ends_the_connection_is_read_to_its_end(
