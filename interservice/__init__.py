@@ -11,13 +11,18 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from .condition import Condition
+from .draining import drain_on_sigterm
 from .errors import ConfigurationError, InterserviceError, Rejection
 from .exchange import Exchange, current
 from .inbound.admission import Admission
 from .inbound.auth import JWTAuth
+from .inbound.checks import Check
 from .inbound.client_certificate import ClientCertificate
 from .inbound.deadlines import Deadlines
 from .inbound.gate import Gate
+from .inbound.gateway_identity import GatewayIdentity
+from .inbound.health import Health
 from .inbound.policy import Policy
 from .inbound.resource import ProtectedResource
 from .inbound.rules import Rule
@@ -40,13 +45,17 @@ __version__ = "0.1.0"
 __all__ = [
     "AccessLog",
     "Admission",
+    "Check",
     "ClientCertificate",
+    "Condition",
     "ConfigurationError",
     "Deadlines",
     "Deprecation",
     "Exchange",
     "Gate",
+    "GatewayIdentity",
     "HeaderVersion",
+    "Health",
     "InterserviceError",
     "JWTAuth",
     "MediaTypeVersion",
@@ -63,6 +72,7 @@ __all__ = [
     "VersionSets",
     "Versions",
     "current",
+    "drain_on_sigterm",
 ]
 
 if not TYPE_CHECKING:

@@ -185,6 +185,22 @@ class RevocationsChanged(NamedTuple):
     error: str | None
 
 
+class ReadinessChanged(NamedTuple):
+    """This instance is ready for requests, or no longer is: told when a probe is answered otherwise than the one before.
+
+    Attributes:
+        service: The name of the service, from the gate.
+        ready: Whether the answer is 200.
+        draining: Whether it is not ready because it drains.
+        failing: The critical checks that fail.
+    """
+
+    service: str | None
+    ready: bool
+    draining: bool
+    failing: tuple[str, ...]
+
+
 class DeprecatedCall(NamedTuple):
     """An answer said that what was called is deprecated (RFC 9745), or will go (RFC 8594).
 

@@ -106,6 +106,8 @@ class Exchange:
         error: The exception that ended it, if one did.
         fields: Further fields for its log line.
         finished: Whether the last byte is out.
+        quiet: Whether its line in the log is of level debug whatever its outcome: it was a probe.
+        closing: Whether the connection should end with the response, where the server lets that be said.
         step: How far the gate has come, for the gate alone.
         events: What listeners are told besides; `report` adds to it.
         deferred: What is called at the end; `defer` adds to it.
@@ -118,6 +120,7 @@ class Exchange:
         "bytes_sent",
         "certificate",
         "clock",
+        "closing",
         "deferred",
         "error",
         "events",
@@ -128,6 +131,7 @@ class Exchange:
         "path",
         "preflight_version",
         "principal",
+        "quiet",
         "realm",
         "refusal",
         "reply",
@@ -173,6 +177,8 @@ class Exchange:
         self.error: BaseException | None = None
         self.fields: dict[str, Any] | None = None
         self.finished = False
+        self.quiet = False
+        self.closing = False
         self.events: list[object] | None = None
         self.deferred: list[Callable[[], None]] | None = None
         self.step = 0

@@ -64,4 +64,4 @@ def test_wheel_holds_every_module_and_the_typing_marker(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if name.startswith("interservice/")}
     here = {str(path.relative_to(source)) for path in (source / "interservice").rglob("*.py")}
-    assert packed == here | {"interservice/py.typed"}
+    assert packed == here | {"interservice/py.typed", "interservice/cli/demo/servers/oidc.mjs"}

@@ -72,7 +72,7 @@ class HTTP:
 
     async def refuse(self, reply: Reply) -> None:
         """Send a refusal; the application is not asked, or is not listened to any more."""
-        await self._deliver({"type": "http.response.start", "status": reply.status, "headers": encoded(reply.headers)})
+        await self._deliver({"type": "http.response.start", "status": reply.status, "headers": self._fields(reply.headers)})
         await self._deliver({"type": "http.response.body", "body": reply.body})
 
     def finish(self, outcome: str | None = None, error: BaseException | None = None) -> None:
@@ -90,7 +90,14 @@ class HTTP:
         head = self._head = Head(status, headers)
         self.gate.respond(self.exchange, head)
         self._trailers = bool(message.get("trailers", False))
-        return {**message, "status": head.status, "headers": encoded(head.headers)}
+        return {**message, "status": head.status, "headers": self._fields(head.headers)}
+
+    def _fields(self, headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+        """Header pairs for the server; servers of HTTP/1 end a connection whose response says so, HTTP/2 forbids the field."""
+        fields = encoded(headers)
+        if self.exchange.closing and self._scope.get("http_version", "1.1")[:1] == "1":
+            fields = [*(field for field in fields if field[0] != b"connection"), (b"connection", b"close")]
+        return fields
 
     async def _deliver(self, message: Message) -> None:
         """Hand a message to the server, and note what has gone out with it."""

@@ -133,6 +133,8 @@ class Middleware:
         return response
 
     def _follow(self, request: HttpRequest, exchange: Exchange, response: HttpResponseBase) -> HttpResponseBase:
+        if exchange.quiet:  # else Django logs each failing probe as an error, and by default mails it to the admins
+            response._has_been_logged = True  # type: ignore[attr-defined] # noqa: SLF001
         follow(self.gate, exchange, request, response)
         return response
 

@@ -17,6 +17,7 @@ from requests.adapters import DEFAULT_POOLBLOCK, DEFAULT_POOLSIZE, HTTPAdapter
 
 from interservice import options
 from interservice.clock import SYSTEM
+from interservice.condition import PASS, Condition
 from interservice.errors import ConfigurationError
 from interservice.events import Listeners
 from interservice.exchange import entered
@@ -26,12 +27,13 @@ from .balancer import Balancer
 from .breaker import CircuitBreaker
 from .bulkhead import Bulkhead
 from .carrier import CallCarrier
-from .connection import Dialling, instrument
+from .connection import Dialling
 from .destinations import Destinations, Settings
 from .discovery import Polled
 from .ejection import Ejection
 from .lifecycle import Notices
 from .patience import default_patience, patience
+from .pools import instrument
 from .resolve import Resolver
 from .retry import Retry
 from .routes import Routes
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
     import urllib3
 
     from interservice.clock import Clock
+    from interservice.condition import Status
     from interservice.events import Listener
 
     from .circuit import Circuit
@@ -191,6 +194,17 @@ class ServiceAdapter(HTTPAdapter):
         """Plain data: `{"service", "in_flight", "endpoints": {url: {"state", "in_flight", ...}}, "budget": {"balance"}}`."""
         clean_up(self._orphans)
         return self._destinations.snapshot()
+
+    def condition(self) -> Condition:
+        """For `Health`: warn while circuits are open, fail while all are; what many depend on makes no instance unready alone."""
+        if self._process != os.getpid():
+            return PASS
+        states = [facts["state"] for facts in self.snapshot()["endpoints"].values()]
+        opened = states.count("open") + states.count("forced_open")
+        if not opened:
+            return PASS
+        status: Status = "warn" if opened < len(states) else "fail"
+        return Condition(status, f"{opened} of {len(states)} circuits are open", critical=False)
 
     def circuit(self, endpoint: str) -> Circuit:
         """The live circuit of an endpoint, to look at or to open by hand.

@@ -51,9 +51,14 @@ class Answer(urllib3.HTTPResponse):
         self.ending: Ending | None = None
         self._reading = 0
         self.wire = wire
+        #: Its head, for those who want to know in a hurry what it says.
+        self.head = head
+        headers = urllib3.HTTPHeaderDict()
+        for name, value in head.fields:
+            headers.add(name, value)
         super().__init__(
             body=head,
-            headers=urllib3.HTTPHeaderDict(head.fields),
+            headers=headers,
             status=head.status,
             version=head.version,
             version_string="HTTP/1.0" if head.version == 10 else "HTTP/1.1",  # noqa: PLR2004
@@ -66,6 +71,18 @@ class Answer(urllib3.HTTPResponse):
             request_url=url,
             sock_shutdown=shutdown,
         )
+
+    def take(self) -> bytes | None:
+        """The whole body as it came, if it came along with the head and is not coded; else None, and nothing was read."""
+        head, length = self.head, self.length_remaining
+        if self._fp is not head or self.tell() or not length or length > head.ahead or length != head.length:
+            return None  # somebody reads along, as caches do; or began to; or more is to come
+        if "content-encoding" in head.first:
+            return None
+        data = head.take(length)
+        self._fp_bytes_read, self.length_remaining = length, 0
+        self.release_conn()
+        return data
 
     def read(self, *args: Any, **kwargs: Any) -> bytes:
         """As urllib3's; a passed deadline raises `DeadlineExceeded`."""

@@ -14,13 +14,14 @@ from interservice.events import Called
 
 from .answer import Answer
 from .call import Call
-from .connection import ours
 from .driver import drive
 from .errors import DeadlineExceeded
 from .failure import classify, forget_frames, translate
 from .flow import flow
+from .forwarding import PassedOn
 from .hops import follows, may_be_followed
 from .outcome import Outcome
+from .pools import ours
 from .problem import problem_of
 from .propagate import propagated
 from .replaced import replaced, send_by_others
@@ -194,9 +195,12 @@ class CallCarrier:
 
     def _urlopen(self, pool: urllib3.HTTPConnectionPool, step: Send, headers: dict[Any, Any], wire: Wire) -> Any:
         request = self._request
+        where = self._target(self._route.target or target(request))
+        if isinstance(request, PassedOn):
+            wire.target = where
         how: dict[str, Any] = {
             "method": request.method,
-            "url": self._target(self._route.target or target(request)),
+            "url": where,
             "body": request.body,
             "headers": headers,
             "redirect": False,

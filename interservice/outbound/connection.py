@@ -1,8 +1,8 @@
-"""Connections and pools of urllib3 that note what happens on the wire, mind the time, age, and can be pinned to an endpoint.
+"""Connections of urllib3 that note what happens on the wire, mind the time, age, and can be pinned to an endpoint.
 
-Made through urllib3's public seams: a manager's `pool_classes_by_scheme` and `key_fn_by_scheme`, a pool's `ConnectionCls`. The
-URL's host stays the name of everything (Host, SNI, certificate, cookies, `Response.url`); an endpoint only changes where the
-socket is dialled to.
+The URL's host stays the name of everything (Host, SNI, certificate, cookies, `Response.url`); an endpoint only changes where the
+socket is dialled to. Nearly every request is written in one piece, and its response read, by this class itself; unusual ones, and
+all of them where somebody replaced methods of urllib3's or `http.client`'s connections to see requests pass, go through those.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from typing import TYPE_CHECKING, Any
 import urllib3
 import urllib3.connection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
-from urllib3.util import SKIP_HEADER
 
 from interservice.clock import SYSTEM
 
 from .answer import Answer
 from .dial import dial
 from .head import Head
-from .wire import CURRENT_WIRE, Tap, Wire
+from .replaced import watched
+from .request_head import plain_head
+from .wire import CURRENT_WIRE, Tap, Wire, be_patient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,22 +59,25 @@ class Dialling:
 
 
 #: Of a connection that no adapter made: the URL's own host, and the system's clock.
-_AS_IT_IS = Dialling()
+AS_IT_IS = Dialling()
 
 
-class _Noting:
+class Noting:
     """What both kinds of connection add to urllib3's."""
 
     sock: Any
     host: str
     port: int
+    default_port: int
+    debuglevel: int
+    proxy: Any
     source_address: tuple[str, int] | None
     socket_options: Any
     _dns_host: str
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._dialling = _AS_IT_IS
+        self._dialling = AS_IT_IS
         self._wire: Wire | None = None
         self._connecting = False
         self._until = math.inf
@@ -82,6 +86,9 @@ class _Noting:
         self._touched = -math.inf
         self._idle = math.inf
         self._asked: tuple[str, str, dict[str, bool]] = ("", "", {})
+        #: Whether what was sent last, in one piece, has no response yet; and the last response to such a request.
+        self._waiting = False
+        self._last: Head | None = None
 
     def dial_as(self, dialling: Dialling) -> None:
         """Say how it is made, before it is."""
@@ -138,19 +145,43 @@ class _Noting:
     # One request and its response
 
     def request(self, method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None, **how: Any) -> None:
-        """Send a request; what is written is noted on the current `Wire`."""
+        """Send a request; what is written is noted on the current `Wire`.
+
+        Raises:
+            http.client.CannotSendRequest: the response to the last one was not read to its end.
+        """
+        if self._waiting or not (self._last is None or self._last.isclosed()):
+            msg = "the response to the request before was not read"
+            raise http.client.CannotSendRequest(msg)
         self._asked = (method, url, how)
         wire = self._wire = CURRENT_WIRE.get() or _unbounded(self._dialling.clock)
         wire.facts.reused = self._carried > 0 and self.sock is not None
         wire.phase = "source"
-        super().request(method, url, body=body, headers=headers, **how)  # type: ignore[misc]
-
-    def putheader(self, header: Any, *values: Any) -> None:
-        """As urllib3's, which looks for its SKIP_HEADER in every value."""
-        if len(values) == 1 and values[0] != SKIP_HEADER:
-            super(urllib3.connection.HTTPConnection, self).putheader(header, *values)  # type: ignore[misc]
+        url = wire.target or url
+        head = self._plain_head(method, url, body, headers, how)
+        if head is None:
+            super().request(method, url, body=body, headers=headers, **how)  # type: ignore[misc]
+            return
+        self._waiting = True
+        if body and len(body) <= _PIECE:
+            self.send(head + body)
         else:
-            super().putheader(header, *values)  # type: ignore[misc]
+            self.send(head)
+            if body:
+                self.send(body)
+
+    def _plain_head(
+        self, method: str, url: str, body: Any, headers: Mapping[str, str] | None, how: Mapping[str, bool]
+    ) -> bytes | None:
+        """The head of a request that can be sent in one piece, with nobody there who wants to see how it is made; else None."""
+        host = self.host
+        if headers is None or self.proxy is not None or how.get("chunked") or self.debuglevel > 0 or watched():
+            return None
+        if ":" in host or not host.isascii():
+            return None
+        if self.port != self.default_port:
+            host = f"{host}:{self.port}"
+        return plain_head(method, url, host, headers, body)
 
     def send(self, data: Any) -> None:
         """Write `data`, in pieces that each have the time of one write; counts what the socket took."""
@@ -166,7 +197,7 @@ class _Noting:
         encrypted = isinstance(sock, ssl.SSLSocket)
         view, position = memoryview(data), 0
         while position < len(view):
-            sock.settimeout(wire.patience(wire.read))
+            be_patient(sock, wire.patience(wire.read))
             if encrypted:
                 facts.bytes_written += 1  # what TLS was given may be on its way even when it raises
             sent = sock.send(view[position : position + _PIECE])
@@ -178,8 +209,8 @@ class _Noting:
         """What reads a response: strictly, and within the time left; a proxy's to CONNECT as ever, within the time to connect."""
         if self._connecting or self._wire is None:
             until = Wire(self._dialling.clock, self._until, None, None)
-            return http.client.HTTPResponse(Tap(sock, until), debuglevel, method, url)  # type: ignore[arg-type]
-        return Head(Tap(sock, self._wire), debuglevel, method, url)
+            return http.client.HTTPResponse(Tap(sock, until, held=True), debuglevel, method, url)  # type: ignore[arg-type]
+        return Head(Tap(sock, self._wire, held=True), debuglevel, method, url)
 
     def getresponse(self) -> Answer:
         """Read the head of the response."""
@@ -188,7 +219,8 @@ class _Noting:
         method, url, how = self._asked
         wire.phase = "headers"
         shutdown = getattr(self.sock, "shutdown", None)
-        head = super(urllib3.connection.HTTPConnection, self).getresponse()  # type: ignore[misc]
+        read = super(urllib3.connection.HTTPConnection, self).getresponse  # type: ignore[misc]
+        head: Head = self._read_head(method, wire) if self._waiting else read()
         wire.phase = "body"
         wire.facts.body_started = True
         self._carried += 1
@@ -197,6 +229,30 @@ class _Noting:
         if hint and (match := _KEEP_ALIVE_TIMEOUT.search(hint)):
             self._idle = min(self._dialling.max_idle, max(0.0, int(match[1]) - 1.0))
         return Answer(head, method, url, wire, shutdown, how)
+
+    def _read_head(self, method: str, wire: Wire) -> Head:
+        self._waiting = False
+        head = Head(Tap(self.sock, wire, held=False), method=method)
+        try:
+            head.begin()
+        except BaseException:
+            head.close()
+            raise
+        if head.will_close:
+            head.hold()
+            self.close()  # the response has the socket until it was read
+        else:
+            self._last = head
+        return head
+
+    def close(self) -> None:
+        """As urllib3's; a response that was not read to its end is closed, too."""
+        last, self._last, self._waiting = self._last, None, False
+        try:
+            super().close()  # type: ignore[misc]
+        finally:
+            if last is not None:
+                last.close()
 
 
 #: Bytes handed to the socket at once; each such piece may take the read timeout.
@@ -207,73 +263,9 @@ def _unbounded(clock: Clock) -> Wire:
     return Wire(clock, math.inf, None, None)
 
 
-class PlainConnection(_Noting, urllib3.connection.HTTPConnection):  # type: ignore[misc]
+class PlainConnection(Noting, urllib3.connection.HTTPConnection):  # type: ignore[misc]
     """A connection without TLS."""
 
 
-class TLSConnection(_Noting, urllib3.connection.HTTPSConnection):  # type: ignore[misc]
+class TLSConnection(Noting, urllib3.connection.HTTPSConnection):  # type: ignore[misc]
     """A connection with TLS."""
-
-
-class _OurKind:
-    """A pool's class of connections: ours, or what somebody put in the place of urllib3's, as libraries that record calls do."""
-
-    __slots__ = ("_kind", "_of", "_theirs")
-
-    def __init__(self, kind: type[Any], of: type[urllib3.HTTPConnectionPool]) -> None:
-        self._kind = kind
-        self._of = of
-        self._theirs = of.ConnectionCls
-
-    def __get__(self, pool: object, owner: type | None = None) -> type[Any]:
-        now = self._of.ConnectionCls
-        return self._kind if now is self._theirs else now
-
-
-class _Dialling:
-    """What both kinds of pool add to urllib3's."""
-
-    def __init__(self, *args: Any, dialling: Dialling | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._dialling = dialling or _AS_IT_IS
-
-    def _new_conn(self) -> Any:
-        connection = super()._new_conn()  # type: ignore[misc]
-        if isinstance(connection, _Noting):
-            connection.dial_as(self._dialling)
-        return connection
-
-
-class PlainPool(_Dialling, urllib3.HTTPConnectionPool):
-    """A pool of connections without TLS."""
-
-    ConnectionCls = _OurKind(PlainConnection, urllib3.HTTPConnectionPool)
-
-
-class TLSPool(_Dialling, urllib3.HTTPSConnectionPool):
-    """A pool of connections with TLS."""
-
-    ConnectionCls = _OurKind(TLSConnection, urllib3.HTTPSConnectionPool)
-
-
-class _KeyFor:
-    """A pool manager's key function: urllib3's key and how the pool dials, for which that has no field."""
-
-    __slots__ = ("_inner",)
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-
-    def __call__(self, context: dict[str, Any]) -> Any:
-        return self._inner({name: value for name, value in context.items() if name != "dialling"}), context.get("dialling")
-
-
-def ours(pool: urllib3.HTTPConnectionPool) -> bool:
-    """Whether the connections of a pool note what happens; those of SOCKS proxies, and of who replaced urllib3's, do not."""
-    return issubclass(pool.ConnectionCls, _Noting)
-
-
-def instrument(manager: Any) -> None:
-    """Have a `PoolManager` make our pools, and tell pools that dial differently apart."""
-    manager.pool_classes_by_scheme = {"http": PlainPool, "https": TLSPool}
-    manager.key_fn_by_scheme = {scheme: _KeyFor(inner) for scheme, inner in manager.key_fn_by_scheme.items()}

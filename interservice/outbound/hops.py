@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 #: Answers to which `requests` and its `auth` objects send another request: redirects, and challenges (RFC 9110 section 11).
 _CHALLENGES = frozenset({401, 407})
+_REDIRECTION = 300
 
 
 class _Hop(NamedTuple):
@@ -59,5 +60,6 @@ def follows(request: requests.PreparedRequest, clock: Clock) -> tuple[float, flo
 
 def may_be_followed(response: requests.Response, clock: Clock, started: float, deadline: float) -> None:
     """Remember a call in case that the next one goes on with it."""
-    if response.is_redirect or response.status_code in _CHALLENGES:
+    status = response.status_code
+    if status >= _REDIRECTION and (status in _CHALLENGES or response.is_redirect):
         _LAST.set(_Hop(weakref.ref(response), clock, started, deadline))

@@ -26,9 +26,21 @@ class Patience(NamedTuple):
     timeout: Timeout
 
 
+class _Fixed(Timeout):
+    """A timeout without a total, which has nothing to count down: every request takes it as it is, and not a copy."""
+
+    def clone(self) -> Timeout:
+        """Itself."""
+        return self
+
+    def start_connect(self) -> float:
+        """There is nothing to start."""
+        return 0.0
+
+
 def default_patience(timeouts: Timeouts) -> Patience:
     """What holds where the caller gave no timeout."""
-    return Patience(timeouts.connect, timeouts.read, timeouts.total, Timeout(connect=timeouts.connect, read=timeouts.read))
+    return Patience(timeouts.connect, timeouts.read, timeouts.total, _Fixed(connect=timeouts.connect, read=timeouts.read))
 
 
 def patience(timeout: Any, default: Patience) -> Patience:
@@ -55,7 +67,7 @@ def patience(timeout: Any, default: Patience) -> Patience:
     else:
         connect = read = timeout
     total = None if connect is None and read is None else default.total
-    return Patience(connect, read, total, Timeout(connect=connect, read=read))
+    return Patience(connect, read, total, _Fixed(connect=connect, read=read))
 
 
 def _of_urllib3(timeout: Timeout, default: Patience) -> Patience:
@@ -64,4 +76,4 @@ def _of_urllib3(timeout: Timeout, default: Patience) -> Patience:
     connect = Timeout.resolve_default_timeout(begun.connect_timeout)
     read = Timeout.resolve_default_timeout(begun.read_timeout)
     totals = [total for total in (timeout.total, default.total) if isinstance(total, (int, float))]
-    return Patience(connect, read, min(totals, default=None), Timeout(connect=connect, read=read))
+    return Patience(connect, read, min(totals, default=None), _Fixed(connect=connect, read=read))

@@ -8,10 +8,11 @@ import requests
 from requests.utils import rewind_body
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Iterable
 
 #: Either makes a request repeatable (Go's net/http; draft-ietf-httpapi-idempotency-key-header).
 IDEMPOTENCY_KEYS = ("Idempotency-Key", "X-Idempotency-Key")
+_KEYS = frozenset(name.lower() for name in IDEMPOTENCY_KEYS)
 _BUFFERS = (str, bytes, bytearray, memoryview)
 
 
@@ -31,9 +32,9 @@ def rewind(request: requests.PreparedRequest) -> None:
         rewind_body(request)
 
 
-def keyed(headers: Container[str]) -> bool:
+def keyed(headers: Iterable[str]) -> bool:
     """Whether the request says that the server can tell a repetition."""
-    return IDEMPOTENCY_KEYS[0] in headers or IDEMPOTENCY_KEYS[1] in headers
+    return not _KEYS.isdisjoint([name.lower() for name in headers])
 
 
 def target(request: requests.PreparedRequest) -> str:

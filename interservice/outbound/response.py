@@ -11,9 +11,9 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
 from .answer import Answer
+from .head import COOKIES
 
 if TYPE_CHECKING:
-    import urllib3
     from requests.adapters import HTTPAdapter
 
 #: Content types are few; the cache is bounded because a peer chooses them.
@@ -25,20 +25,21 @@ def _encoding(content_type: str) -> str | None:
     return get_encoding_from_headers(CaseInsensitiveDict({"content-type": content_type}))
 
 
-def build(adapter: HTTPAdapter, request: requests.PreparedRequest, raw: urllib3.BaseHTTPResponse) -> requests.Response:
+def build(adapter: HTTPAdapter, request: requests.PreparedRequest, raw: Answer) -> requests.Response:
     """The response to `request`: status, headers, encoding and cookies as `requests` has them."""
     response = requests.Response()
     response.status_code = raw.status
     headers: CaseInsensitiveDict[str] = CaseInsensitiveDict()
     response.headers = headers
-    for name, value in raw.headers.itermerged():
+    head = raw.head
+    for name, value in head.fields if len(head.fields) == len(head.first) else raw.headers.itermerged():
         headers[name] = value
     content_type = headers.get("content-type")
     response.encoding = _encoding(content_type) if content_type else None
     response.raw = raw
     response.reason = raw.reason or ""
     response.url = request.url.decode() if isinstance(request.url, bytes) else request.url or ""
-    if "set-cookie" in headers or "set-cookie2" in headers:
+    if not COOKIES.isdisjoint(head.first):
         extract_cookies_to_jar(response.cookies, request, raw)
     response.request = request
     response.connection = adapter
@@ -48,6 +49,7 @@ def build(adapter: HTTPAdapter, request: requests.PreparedRequest, raw: urllib3.
 def load(response: requests.Response, raw: Any) -> None:
     """Read the whole body now, decoded, so that `response.content` has it."""
     if isinstance(raw, Answer):
-        vars(response).update(_content=raw.read(decode_content=True) or b"", _content_consumed=True)
+        body = raw.take()
+        vars(response).update(_content=raw.read(decode_content=True) if body is None else body, _content_consumed=True)
     else:  # made by others, who may have less of a `read` than urllib3
         response.content  # noqa: B018 - reads it

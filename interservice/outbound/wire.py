@@ -30,7 +30,7 @@ class Wire:
         read: Seconds for one read or write, or None.
     """
 
-    __slots__ = ("clamped", "connect", "deadline", "facts", "last", "monotonic", "phase", "read")
+    __slots__ = ("clamped", "connect", "deadline", "facts", "last", "monotonic", "phase", "read", "target")
 
     def __init__(self, clock: Clock, deadline: float, connect: float | None, read: float | None) -> None:
         self.monotonic = clock.monotonic
@@ -45,6 +45,8 @@ class Wire:
         self.clamped = False
         #: When the time left was last asked for, on the clock; 0 where there is no deadline.
         self.last = 0.0
+        #: The request's target where it must go out as it is: urllib3 writes "%2f" as "%2F".
+        self.target: str | None = None
 
     def patience(self, limit: float | None) -> float | None:
         """Seconds that the next operation may take: `limit`, or what is left of the call if that is less.
@@ -83,51 +85,69 @@ class Wire:
 CURRENT_WIRE: ContextVar[Wire | None] = ContextVar("interservice.outbound.wire", default=None)
 
 
+def be_patient(sock: Any, seconds: float | None) -> None:
+    """Set how long the next operation on a socket may take: a system call, where that is not what it has."""
+    if sock.gettimeout() != seconds:
+        sock.settimeout(seconds)
+
+
 class Inlet(io.RawIOBase):
     """The reading end of a socket for one response: asks for the time left before each read, and notes that something came."""
 
     def __init__(self, sock: Any, wire: Wire) -> None:
         self._sock = sock
-        self._raw = sock.makefile("rb", buffering=0)
         self._wire = wire
+        self._hold: Any = None
+
+    def hold(self) -> None:
+        """Keep the socket open until this is closed, whoever else closes it: Python's sockets count the files made of them."""
+        self._hold = self._sock.makefile("rb", buffering=0)
 
     def readable(self) -> bool:
         """Always; the socket is asked when it is read."""
         return True
 
-    def readinto(self, buffer: Any) -> int | None:
+    def readinto(self, buffer: Any) -> int:
         """One read of the socket, within the time that is left."""
         wire = self._wire
-        self._sock.settimeout(wire.patience(wire.read))
-        count: int | None = self._raw.readinto(buffer)
+        be_patient(self._sock, wire.patience(wire.read))
+        count: int = self._sock.recv_into(buffer)
         if count:
             wire.facts.response_started = True
         return count
 
     def fileno(self) -> int:
         """The socket's, for those who select on it."""
-        number: int = self._raw.fileno()
+        number: int = self._sock.fileno()
         return number
 
     def close(self) -> None:
         """Let go of the socket; the connection closes it, or keeps it for the next request."""
         if not self.closed:
             super().close()
-            self._raw.close()
+            if self._hold is not None:
+                self._hold.close()
 
 
 class Tap:
-    """What `http.client` takes for a socket: the one method it calls, giving a buffered `Inlet`."""
+    """What `http.client` takes for a socket: the one method it calls, giving a buffered `Inlet`.
 
-    __slots__ = ("_sock", "_wire")
+    `held`: whether the socket stays open for the response although the connection is closed, as `http.client` takes for granted.
+    """
 
-    def __init__(self, sock: Any, wire: Wire) -> None:
+    __slots__ = ("_held", "_sock", "_wire")
+
+    def __init__(self, sock: Any, wire: Wire, *, held: bool) -> None:
         self._sock = sock
         self._wire = wire
+        self._held = held
 
     def makefile(self, _mode: str = "rb") -> io.BufferedReader:
         """A reader over one response."""
-        return io.BufferedReader(Inlet(self._sock, self._wire), _BUFFER)
+        inlet = Inlet(self._sock, self._wire)
+        if self._held:
+            inlet.hold()
+        return io.BufferedReader(inlet, _BUFFER)
 
 
 #: One receive takes most responses whole.

@@ -142,7 +142,8 @@ class AccessLog:
 
     def _served(self, event: Served) -> None:
         level = level_of_served(event)
-        if level == INFO and event.exchange.request.path in self._quiet:
+        quiet = event.exchange.quiet
+        if quiet or (level == INFO and event.exchange.request.path in self._quiet):
             level = DEBUG
         if level < self._minimum:
             return
@@ -151,7 +152,7 @@ class AccessLog:
         if sampler is not None:
             if self._summary is not None and self._summary.due():
                 _summarize(self._output, self._summary, self._records)
-            if not sampler.always(event):
+            if quiet or not sampler.always(event):
                 rate = sampler.rate
                 if not sampler.by_chance(event):
                     if self._summary is not None:

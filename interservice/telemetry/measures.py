@@ -46,7 +46,8 @@ _NOT_STARTED = 500
 _REMEMBERED = 8192
 #: What a refusal's code says of authentication; invalid tokens are counted by their reason.
 _AUTH = {
-    "unauthenticated": "missing", "invalid_request": "malformed", "insufficient_scope": "forbidden", "forbidden": "forbidden",
+    "unauthenticated": "missing", "no_gateway_identity": "missing", "invalid_request": "malformed",
+    "insufficient_scope": "forbidden", "forbidden": "forbidden",
     "insufficient_user_authentication": "forbidden", "keys_unavailable": "unavailable",
     "introspection_unavailable": "unavailable", "revocations_unavailable": "unavailable",
 }  # fmt: skip

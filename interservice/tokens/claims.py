@@ -42,6 +42,7 @@ class Expectations:
         reject_id_tokens: Whether tokens with the marks of an ID token are refused.
         max_lifetime: Seconds for which a token may be made to live; None for any time.
         max_age: Seconds after which a token is too old, whatever its `exp`; None for never.
+        typ: The media type of tokens of another kind than access tokens, in lower case; None for access tokens.
     """
 
     issuers: frozenset[str]
@@ -52,6 +53,7 @@ class Expectations:
     reject_id_tokens: bool
     max_lifetime: float | None = None
     max_age: float | None = None
+    typ: str | None = None
 
     def __post_init__(self) -> None:
         number("Verifier.leeway", self.leeway, at_least=0, at_most=300)
@@ -85,6 +87,10 @@ class Expectations:
     def _check_type(self, typ: str | None) -> bool:
         """Whether `typ` says "access token". Tokens for another purpose name it (RFC 8725 section 3.11), as `dpop+jwt` does."""
         kind = typ.lower() if typ is not None else ""
+        if self.typ is not None:
+            if kind != self.typ:
+                raise InvalidToken(Reason.TYPE)
+            return True
         if kind in _ACCESS_TOKEN:
             return True
         if self.rfc9068 or kind.endswith("+jwt"):

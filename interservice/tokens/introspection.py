@@ -17,6 +17,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal
 
 from interservice.clock import SYSTEM
+from interservice.condition import worst
 from interservice.errors import ConfigurationError, IntrospectionUnavailable, InvalidToken
 from interservice.events import Introspected, Listeners
 from interservice.exchange import current
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     import requests
 
     from interservice.clock import Clock
+    from interservice.condition import Condition
     from interservice.events import Listener
 
     from .revocations import Revocations
@@ -212,6 +214,12 @@ class Introspection:
             listeners=tuple(self._listeners),
         )
         self._processes: dict[int, _Process] = {}
+
+    def condition(self) -> Condition:
+        """For `Health`: that of its revocations, or of the circuit to its issuer, which alone makes no instance unready."""
+        process = self._processes.get(os.getpid())
+        conditions = [] if process is None else [process.endpoint.condition()]
+        return worst([*conditions, *([] if self.revocations is None else [self.revocations.condition()])])
 
     def warm(self) -> bool:
         """Have the list of revocations at hand, where there is one; the issuer is asked about tokens alone. Never raises."""

@@ -10,6 +10,7 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from interservice.condition import worst
 from interservice.errors import CallError, ConfigurationError
 from interservice.hosts import check_url
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import requests
 
     from interservice.clock import Clock
+    from interservice.condition import Condition
     from interservice.events import Listener
     from interservice.outbound import ClientCredentials
 
@@ -63,6 +65,11 @@ class IntrospectionEndpoint:
         self._max_bytes = max_bytes
         self._clock = clock
         self._found: tuple[str, float] | None = None
+
+    def condition(self) -> Condition:
+        """How the connections do that it asks through; pass where they do not say."""
+        adapters = self._session.adapters.values()
+        return worst(adapter.condition() for adapter in adapters if hasattr(adapter, "condition"))
 
     def ask(self, token: str) -> Posted | Failed:
         """What the server says of a token, or why it says nothing. Blocks for about `timeout` seconds at most."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from interservice.condition import Condition, worst
 from interservice.errors import ConfigurationError, InvalidToken
 
 from .cache import RecentlyUsed
@@ -41,6 +42,13 @@ class Issuers:
         self._max_token_bytes = max(verifier.max_token_bytes for verifier in verifiers)
         self._kept: RecentlyUsed[Verified] = RecentlyUsed(sum(verifier.cache_size for verifier in verifiers))
         self._headers: RecentlyUsed[Header] = RecentlyUsed(MAX_HEADERS * len(verifiers))
+
+    def condition(self) -> Condition:
+        """For `Health`: the worst of its verifiers', and a warning as long as one of them can verify."""
+        conditions = [verifier.condition() for verifier in self.verifiers]
+        found = worst(conditions)
+        usable = any(condition.status != "fail" for condition in conditions)
+        return Condition("warn", found.output) if found.status == "fail" and usable else found
 
     def warm(self) -> bool:
         """As `Verifier.warm`, for every issuer; whether all have their keys."""

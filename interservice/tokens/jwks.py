@@ -14,6 +14,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from interservice.clock import SYSTEM
+from interservice.condition import PASS, Condition
 from interservice.events import KeysFetched, KeysNoticed, Listeners
 from interservice.exchange import current
 from interservice.hosts import check_url
@@ -128,6 +129,13 @@ class JWKS:
             "kids": sorted(self.kids),
             "last_error": self.last_error,
         }
+
+    def condition(self) -> Condition:
+        """For `Health`: pass with keys that are fresh enough, warn while stale ones are served, fail when there are none."""
+        state = self.state
+        if state in {State.FRESH, State.AGING}:
+            return PASS
+        return Condition("warn" if state is State.STALE else "fail", f"keys are {state}")
 
     def warm(self) -> bool:
         """Fetch the keys now if there are none, waiting as a request would; whether there are keys then. Never raises."""

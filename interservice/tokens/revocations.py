@@ -15,6 +15,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, Literal
 
 from interservice.clock import SYSTEM
+from interservice.condition import PASS, Condition
 from interservice.errors import ConfigurationError, InvalidToken, RevocationsUnavailable
 from interservice.events import Listeners, RevocationsChanged
 from interservice.exchange import current
@@ -150,6 +151,13 @@ class Revocations:
         process = self._process()
         self._ensure_following(process)
         return None if process.tried.is_set() else lambda: self._await(process)
+
+    def condition(self) -> Condition:
+        """For `Health`: pass while the list is followed; otherwise fail, or warn where tokens are believed without it."""
+        if self._is_followed(self.clock.monotonic()):
+            return PASS
+        why = "revocations are not followed" + ("" if self._error is None else f": {self._error}")
+        return Condition("warn" if self._allows else "fail", why)
 
     def warm(self) -> bool:
         """Read the list now if need be, waiting as long as a request would; whether it is followed. Never raises."""

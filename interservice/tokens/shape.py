@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from interservice.condition import Condition, worst
 from interservice.options import check
 
 from .sighting import Sighting, conclude, work_of
@@ -23,6 +24,9 @@ class Looker(Protocol):
 
     def look(self, token: str) -> Sighting:
         """What can be said of a token at once."""
+
+    def condition(self) -> Condition:
+        """How it does, for `Health`, without blocking."""
 
     def warm(self) -> bool:
         """Have at hand what is needed; whether it is. Never raises."""
@@ -49,6 +53,10 @@ class ByShape:
             check(callable(getattr(given, "look", None)), f"ByShape.{name}", "a Verifier, Issuers or Introspection", given)
         self.jwt = jwt
         self.opaque = opaque
+
+    def condition(self) -> Condition:
+        """For `Health`: the worse of both."""
+        return worst([self.jwt.condition(), self.opaque.condition()])
 
     def warm(self) -> bool:
         """As `Verifier.warm`, for both; whether both have what they need."""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from interservice.clock import Clock
+    from interservice.condition import Condition
 
     from .keyset import KeySet
 
@@ -42,6 +43,9 @@ class KeySource(Protocol):
 
     def work(self, kid: str | None, algorithm: str) -> Callable[[], object] | None:
         """Blocking work that may bring this key; None when it is here already, or is not to be asked for now."""
+
+    def condition(self) -> Condition:
+        """How it does, for `Health`, without blocking."""
 
     def warm(self) -> bool:
         """Have keys at hand, waiting as long as a request would; whether there are any. Never raises."""

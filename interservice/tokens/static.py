@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from interservice.clock import SYSTEM
+from interservice.condition import PASS, Condition
 from interservice.errors import ConfigurationError
 
 from .algorithms import ALGORITHMS
@@ -92,6 +93,10 @@ class StaticKeys:
 
     def work(self, kid: str | None, algorithm: str) -> Callable[[], object] | None:
         """None: there is nothing to fetch."""
+
+    def condition(self) -> Condition:
+        """For `Health`: pass, the keys are always here."""
+        return PASS
 
     def warm(self) -> bool:
         """True: the keys are always here."""

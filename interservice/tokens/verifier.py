@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from interservice.clock import SYSTEM
+from interservice.condition import worst
 from interservice.errors import ConfigurationError, InvalidToken, KeysUnavailable
 from interservice.options import check, number, one_of, strings, text
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from interservice.clock import Clock
+    from interservice.condition import Condition
     from interservice.events import Listener
 
     from .jwk import Key
@@ -59,6 +61,7 @@ class Verifier:
         max_lifetime: Seconds for which a token may be made to live (exp - iat); None for any time.
         max_age: Seconds after its `iat` at which a token is too old, whatever its `exp`; None for never.
         reject_id_tokens: Whether a token with `nonce`, `at_hash` or `c_hash` and without the type of an access token is refused.
+        typ: For signed tokens that are no access tokens: the one media type that their header must name. None for access tokens.
         revocations: Tokens that are no longer believed, asked on every request; None for none.
         listeners: Are told what becomes of the keys, where those are found through the issuer's metadata.
         clock: Where the time comes from.
@@ -82,6 +85,7 @@ class Verifier:
         max_lifetime: float | None = None,
         max_age: float | None = None,
         reject_id_tokens: bool = True,
+        typ: str | None = None,
         revocations: Revocations | None = None,
         listeners: Iterable[Listener] = (),
         clock: Clock = SYSTEM,
@@ -89,6 +93,8 @@ class Verifier:
         self.issuers = _names("Verifier.issuer", issuer)
         self.audiences = None if audience is None else _names("Verifier.audience", audience)
         one_of("Verifier.profile", profile, (None, "rfc9068"))
+        text("Verifier.typ", typ, optional=True)
+        check(typ is None or profile is None, "Verifier.typ", "absent with a profile, which says the type itself", typ)
         number("Verifier.max_token_bytes", max_token_bytes, at_least=1, integer=True)
         number("Verifier.cache_size", cache_size, at_least=0, integer=True)
         self.max_token_bytes = max_token_bytes
@@ -110,9 +116,14 @@ class Verifier:
             reject_id_tokens=reject_id_tokens,
             max_lifetime=max_lifetime,
             max_age=max_age,
+            typ=None if typ is None else typ.lower(),
         )
         self._kept: RecentlyUsed[Verified] = RecentlyUsed(cache_size)
         self._headers: RecentlyUsed[Header] = RecentlyUsed(MAX_HEADERS)
+
+    def condition(self) -> Condition:
+        """For `Health`: that of its keys, or of its revocations where that is worse."""
+        return worst([self.keys.condition(), *([] if self.revocations is None else [self.revocations.condition()])])
 
     def warm(self) -> bool:
         """Have at hand what requests need, keys and revocations, waiting as long as one would; whether it is. Never raises."""

@@ -87,7 +87,7 @@ class EnvironRequest(Request):
     @property
     def server(self) -> tuple[str, int | None]:  # type: ignore[override]
         """The host and port that answered."""
-        port = self._environ.get("SERVER_PORT", "")
+        port = str(self._environ.get("SERVER_PORT", ""))  # Hypercorn gives a number
         return self._environ.get("SERVER_NAME", ""), int(port) if port.isdecimal() else None
 
     @property

@@ -77,7 +77,8 @@ class Response:
         """Send a refusal; the application is not asked."""
         self.head = Head(reply.status, reply.headers)
         self._start_response(_line(reply.status), reply.headers)
-        return Listed(self, [reply.body] if reply.body else [])
+        # Never without a part, if an empty one: Hypercorn's WSGI sends the head with the first.
+        return Listed(self, [reply.body])
 
     def body(self, result: Iterable[bytes]) -> Iterable[bytes]:
         """The application's result as the server is to get it."""

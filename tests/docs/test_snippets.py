@@ -12,11 +12,11 @@ import pytest
 from tests.docs.snippets import blocks
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "deployment").glob("*.md"))]
 WITH_CODE = [page for page in PAGES if next(blocks(page.read_text("utf-8")), None)]
 
 
-@pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: str(page.relative_to(ROOT)))
 def test_snippets_of_a_page_run_in_order(page: Path, tmp_path: Path) -> None:
     runner = ROOT / "tests" / "docs" / "snippets.py"
     done = subprocess.run(

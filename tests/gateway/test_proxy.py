@@ -12,6 +12,7 @@ import pytest
 
 from interservice.errors import ConfigurationError
 from interservice.events import Served
+from interservice.faultserver import FaultServer, Reply
 from interservice.gateway import Proxy
 from interservice.inbound.deadlines import Deadlines
 from interservice.inbound.gate import Gate
@@ -22,6 +23,7 @@ from interservice.testing import Recorder
 from interservice.wsgi import Middleware
 from tests.bindings import wsgi_side
 
+TEXT = {"Content-Type": "text/plain"}
 HOP_BY_HOP = {"Connection": "x-private", "X-Private": "1", "TE": "trailers", "Keep-Alive": "5"}
 
 
@@ -157,6 +159,28 @@ def test_head_has_no_body(service: Server[Any]) -> None:
     app, _ = gateway(service.url)
     answer = ask(app, "HEAD")
     assert (answer.status, answer.body) == (207, b"")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [Reply(headers=TEXT), Reply(headers=TEXT, chunked=True), Reply(headers=TEXT, body=b"x" * 200_000), Reply(status=204)],
+    ids=["length", "chunks", "long", "no-content"],
+)
+def test_connection_to_the_service_is_used_again(reply: Reply) -> None:
+    with FaultServer(then=reply) as server:
+        app, _ = gateway(server.url)
+        for _ in range(3):
+            assert ask(app).body == (b"" if reply.status == 204 else reply.body)
+        assert [request.connection for request in server.requests] == [1, 1, 1]
+
+
+def test_answer_that_is_left_unread_ends_its_connection() -> None:
+    with FaultServer(then=Reply(headers=TEXT, body=b"x" * 2_000_000)) as server:
+        app, recorder = gateway(server.url)
+        ask(app, leave_after=1)
+        ask(app)
+        assert [request.connection for request in server.requests] == [1, 2]
+    assert [event.outcome for event in recorder.of(Served)] == ["client_disconnect", "ok"]
 
 
 @pytest.mark.parametrize("routes", [{}, {"orders": ServiceAdapter("orders")}, {"/orders": ServiceAdapter()}])

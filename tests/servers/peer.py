@@ -142,6 +142,11 @@ class Peer:
         assert self._process is not None
         return self._process.pid
 
+    def ends(self, *, within: float = _STOP_WITHIN) -> bool:
+        """Whether the process ends in time, by what it was told before."""
+        process = self._process
+        return eventually(lambda: process is None or process.poll() is not None, within=within)
+
     def stop(self) -> None:
         """End the process, gently first."""
         process = self._process

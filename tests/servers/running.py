@@ -74,19 +74,23 @@ class Running:
         return [line for line in map(json.loads, whole.splitlines()) if line.get("request_id") == request_id]
 
 
-@contextmanager
-def running(name: str, folder: Path, module: str = APPS, **env: str) -> Iterator[Running]:
-    """Start a server of COMMANDS on the `wsgi` or `asgi` of a module; it writes its access log to TEST_ACCESS_LOG."""
+def command(name: str, port: int, module: str = APPS) -> list[str]:
+    """The command that starts a server of COMMANDS; where it is not installed, the test is skipped or fails."""
     server = COMMANDS[name].split()[0]
-    port, log = free_port(), folder / "access.log"
-    log.touch()
     arguments = COMMANDS[name].format(port=port, module=module, home=sys.prefix).split()
     if server in _PROGRAMS:
         arguments[0] = program(server, Path(sys.executable).with_name(server), how=f"pip install {server}, or make servers")
-    elif importlib.util.find_spec(server) is None:
+        return arguments
+    if importlib.util.find_spec(server) is None:
         missing(server, f"pip install {server}")
-    else:
-        arguments = [sys.executable, "-m", *arguments]
+    return [sys.executable, "-m", *arguments]
+
+
+@contextmanager
+def running(name: str, folder: Path, module: str = APPS, **env: str) -> Iterator[Running]:
+    """Start a server of COMMANDS on the `wsgi` or `asgi` of a module; it writes its access log to TEST_ACCESS_LOG."""
+    port, log = free_port(), folder / "access.log"
+    log.touch()
     env |= {"TEST_ACCESS_LOG": str(log), "PYTHONPATH": str(ROOT)}
-    with Peer(arguments, lambda: answers(port), cwd=folder, env=env):
+    with Peer(command(name, port, module), lambda: answers(port), cwd=folder, env=env):
         yield Running(port, log)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from interservice import AccessLog, Admission, Deadlines, Deprecation, Gate, JWTAuth, Rule, StatsD, Tracing, Versions
+from interservice import AccessLog, Admission, Deadlines, Deprecation, Gate, Health, JWTAuth, Rule, StatsD, Tracing, Versions
 from interservice.gateway import Proxy
 from interservice.hosts import is_loopback
 from interservice.outbound import CircuitBreaker, Retry, ServiceAdapter, Timeouts
@@ -46,6 +46,7 @@ def make_app(environ: Mapping[str, str]) -> WSGIApplication:
     gate = Gate(
         service="gateway",
         policies=[
+            Health(checks={"orders": orders}),
             Tracing(),
             Deadlines(default=3.0, maximum=10.0),
             Admission(max_concurrent=int(environ["MAX_CONCURRENT"])),
@@ -64,7 +65,7 @@ def _with_snapshot(app: WSGIApplication, adapter: ServiceAdapter) -> WSGIApplica
     """The application, and before its gate, so that no overload sheds it, the adapter's state for this machine."""
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] not in (SNAPSHOT, "/healthz") or not is_loopback(environ.get("REMOTE_ADDR", "")):
+        if environ["PATH_INFO"] != SNAPSHOT or not is_loopback(environ.get("REMOTE_ADDR", "")):
             return app(environ, start_response)
         body = json.dumps(adapter.snapshot()).encode()
         start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
