@@ -40,7 +40,7 @@ class _Nothing:
 
 
 NOTHING = _Nothing()
-ISSUER = Issuer("https://auth.test", algorithms=["ES256"])
+ISSUER = Issuer("https://auth.test", algorithms=["ES256"], expires_in=86_400)
 VERIFIER = Verifier("https://auth.test", "api", keys=StaticKeys(ISSUER.jwks))
 TEXT = {"Content-Type": "text/plain"}
 TOKEN = {"Authorization": f"Bearer {ISSUER.mint(sub='svc-a', aud='api', scope='orders:read')}"}

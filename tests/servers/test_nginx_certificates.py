@@ -41,7 +41,7 @@ http {
 }
 """
 SERVER, MINE, THEIRS = (certificate(name) for name in ("server", "mine", "theirs"))
-ISSUER = Issuer("https://auth.test", algorithms=["ES256"])
+ISSUER = Issuer("https://auth.test", algorithms=["ES256"], expires_in=86_400)
 TOKEN = ISSUER.mint(sub="svc-a", aud="orders", cnf={"x5t#S256": MINE.thumbprint})
 
 
