@@ -42,9 +42,6 @@ _FLOW = """\
 A whole call without its wire: retry with its budget, circuits, ejection and p2c over so many endpoints, answered at once."""
 _CACHES = "The instructions are the same (see Growth, counted): what is left is that so many objects do not fit the caches."
 _TURNS = "Waiting for a turn of the interpreter is most of it, on both sides, and whose turn it is changes from run to run."
-_MOUNTS = """\
-`requests` finds the adapter of a URL by comparing it with every prefix that is mounted, the longest first, and each service has
-two."""
 _COUNTED = """\
 Bytecode instructions of one operation, counted with 1, 10, 100 and 1,000 of each thing (100 keys, with 1,000 as with 100): the
 operations of the tables of growth, and a GET by a `ServiceSession` that has so many services. Times of the largest beside the
@@ -173,7 +170,7 @@ def _counted() -> Counted:
     ]
     head = ("", *(f"{size:,}" for size in _SIZES), "times")
     rows = [(name, _instructions(operation, sizes)) for name, operation, sizes in things]
-    targets = [Bound(name, "times", _SAME, "x", _MOUNTS if operation is sized.services else "") for name, operation, _ in things]
+    targets = [Bound(name, "times", _SAME, "x") for name, _, _ in things]
     return Counted(key="growth-counted", title="Growth, counted", text=_COUNTED, head=head, rows=rows, targets=targets)
 
 
