@@ -10,7 +10,7 @@ import math
 import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .errors import Rejection
 
 
+#: A token (RFC 9110 section 5.6.2): what a method and the name of a field are.
+TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 _ENCODED_SLASH = re.compile(rb"%2f", re.IGNORECASE)
 
 

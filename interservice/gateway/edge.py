@@ -26,6 +26,8 @@ _HOST: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.\-]{0,252})", re.ASCII)
 _DOT_SEGMENT: Final = re.compile(r"/\.\.?(?:/|$)")
 #: Below this the gateway answers itself.
 OWN: Final = "/-"
+#: What the gateway answers itself with 200 while it runs, to whoever wants to know.
+READY: Final = f"{OWN}/ready"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from interservice import options
-from interservice.inbound.versions import PathVersion, Versions
+from interservice.inbound.versions import PathVersion
 from interservice.outbound import Retry, ServiceAdapter, Timeouts
 from interservice.wsgi import Middleware
 
-from .edge import OWN, Edge
+from .edge import READY, Edge
+from .hygiene import spoofable
 from .proxy import Proxy
-from .render.hygiene import spoofable
+from .render.plan import versions_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from .edge import Service
     from .identity import Signer
 
-READY = f"{OWN}/ready"
 _READY = b'{"status": "ok"}'
 #: Timeouts of one try are a share of the whole, so that there is time for another.
 _TRIES_IN = 2
@@ -107,7 +107,7 @@ def _adapter(service: Service, endpoints: Sequence[str], further: Mapping[str, A
 
 def _kept_prefixes(edge: Edge) -> tuple[PathVersion, ...]:
     """The version prefixes that the gate leaves in the path."""
-    versions = next((policy for policy in edge.gate.policies if isinstance(policy, Versions)), None)
+    versions = versions_of(edge)
     if versions is None or versions.path == "strip":
         return ()
     return tuple(reader for reader in versions.readers if isinstance(reader, PathVersion))

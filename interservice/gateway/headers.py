@@ -6,9 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from interservice.errors import Rejection
+from interservice.http import TOKEN
 from interservice.inbound.gateway_headers import PREFIX
 
-from .render.hygiene import ENVOY, FORWARDED, SPOOFABLE
+from .hygiene import ENVOY, FORWARDED, SPOOFABLE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -36,7 +37,6 @@ _OURS = frozenset(
         "x-request-timeout-ms", "grpc-timeout", "expect",
     }
 )  # fmt: skip
-_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _FINAL = 200
 _BODYLESS = frozenset({204, 304})
@@ -85,7 +85,7 @@ def returned(headers: Mapping[str, str], status: int) -> list[tuple[str, str]]:
             if value.lower() != "chunked":
                 raise _invalid()
             dropped |= {"content-length"}  # section 6.3: the transfer coding overrides it
-        if _CONTROL.search(value) or not _NAME.fullmatch(name):
+        if _CONTROL.search(value) or not TOKEN.fullmatch(name):
             raise _invalid()
     return [(name, value) for name, value in _end_to_end(pairs) if name.lower() not in dropped]
 

@@ -18,7 +18,7 @@ import requests
 from interservice import options
 from interservice.errors import Rejection
 from interservice.exchange import current
-from interservice.http import phrase, problem
+from interservice.http import TOKEN, phrase, problem
 from interservice.inbound.versions.neutral import has_dot_segments
 from interservice.outbound.forwarding import PassedOn
 from interservice.wsgi.request import environ_request
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 _PATH_SAFE = "/:@!$&'()*+,;=~-._"
 #: Printable ASCII but "#", which ends a path, and "?": a path that is sent as it came keeps all of it.
 _AS_SENT = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in "#?")
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 _VISIBLE = re.compile(r"[\x21-\x7e]*", re.ASCII)
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
 _ALLOWED = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
@@ -87,7 +86,7 @@ class Proxy:
         options.check(signer is None or isinstance(signer, Signer), "Proxy.signer", "a Signer or None", signer)
         options.number("Proxy.max_body", max_body, at_least=0, integer=True)
         options.text("Proxy.via", via)
-        options.check(_TOKEN.fullmatch(via) is not None, "Proxy.via", "a name without blanks", via)
+        options.check(TOKEN.fullmatch(via) is not None, "Proxy.via", "a name without blanks", via)
         self._routes = Routes(routes, prefixes)
         self._signer = signer
         named = {name.lower() for name in options.strings("Proxy.drop", drop)}
@@ -154,7 +153,7 @@ def _check(request: Request) -> None:
     if request.method in _REFUSED_METHODS:  # RFC 9110 section 9.3.8: a trace would tell the client what the gateway adds
         allow = [("Allow", _ALLOWED)]
         raise Rejection("The method is not allowed.", status=405, code="method_not_allowed", headers=allow)
-    if not _TOKEN.fullmatch(request.method):
+    if not TOKEN.fullmatch(request.method):
         raise Rejection("The method is none.", status=400, code="bad_method")
     upgrade = request.headers.get("upgrade")
     if upgrade is not None and "websocket" in upgrade.lower():

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .policy import Work
 
 #: RFC 6750 section 2.1; the scheme's name compares without case (RFC 9110 section 11.1).
-_BEARER = re.compile(r"bearer +([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE | re.ASCII)
+BEARER = re.compile(r"bearer +([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE | re.ASCII)
 _SCHEME = re.compile(r"bearer(?: |$)", re.IGNORECASE | re.ASCII)
 _NOT_VALID = "The access token is not valid"
 
@@ -159,7 +159,7 @@ class JWTAuth(Policy):
         self, value: str, token: str, sighting: InvalidToken | None, realm: str | None
     ) -> tuple[str | None, _Sighting]:
         """The token in a field that holds no plain good one, with what it looks like."""
-        match = _BEARER.fullmatch(value)
+        match = BEARER.fullmatch(value)
         if match is not None:
             return match[1], sighting if match[1] == token else self.verifier.look(match[1])
         malformed = _SCHEME.match(value) is not None

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import inspect
 import logging
-import os
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, cast, runtime_checkable
 
 from interservice.clock import SYSTEM
 from interservice.condition import PASS, Condition
+from interservice.forks import PerProcess
 from interservice.options import check, number
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Watched:
         self._every = every if options.every is None else options.every
         self._timeout = timeout if options.timeout is None else options.timeout
         self._result: Condition | None = None
-        self._processes: dict[int, _Process] = {}
+        self._processes = PerProcess[_Process]()
 
     def condition(self) -> Condition:
         """How it does, as far as is known. Never blocks, never raises."""
@@ -164,12 +164,8 @@ class Watched:
         flight.set()
 
     def _process(self) -> _Process:
-        pid = os.getpid()
-        process = self._processes.get(pid)
-        if process is None:
-            process = self._processes.setdefault(pid, _Process())
-            self._processes = {pid: process}  # nothing of an ancestor, whose process id may come round again
-        return process
+        process = self._processes.known()
+        return self._processes.keep(_Process()) if process is None else process
 
 
 def watched(checks: Sequence[tuple[str, Check]], *, every: float, timeout: float) -> tuple[Watched, ...]:

@@ -23,6 +23,7 @@ from interservice.tokens.algorithms import DEFAULT_ALGORITHMS
 from interservice.tokens.reason import Reason
 from interservice.tokens.sighting import Pending
 
+from .auth import BEARER
 from .gateway_claims import ISSUER, REQUEST, TOKEN_HASH, TYPE, digest, heard, token_hash
 from .gateway_headers import IDENTITY
 from .peers import Peers
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
     from .policy import Work
 
-_BEARER = re.compile(r"bearer +([A-Za-z0-9\-._~+/]+=*)", re.IGNORECASE | re.ASCII)
 _SPELT = re.compile(IDENTITY.replace("-", "[-_]"), re.ASCII)
 _MAX_BYTES = 16_384
 _LEEWAY = 5.0
@@ -221,6 +221,6 @@ def _forwarded(request: Request, expected: object) -> str | None:
     if not isinstance(expected, str):
         return None
     fields = request.headers.all("authorization")
-    match = _BEARER.fullmatch(fields[0]) if len(fields) == 1 else None
+    match = BEARER.fullmatch(fields[0]) if len(fields) == 1 else None
     same = match is not None and compare_digest(token_hash(match[1]).encode(), expected.encode())
     return match[1] if match is not None and same else None

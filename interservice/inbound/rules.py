@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from interservice.challenge import missing_any_scope, missing_roles, missing_scopes, stronger_authentication
 from interservice.errors import ConfigurationError, Rejection
+from interservice.http import TOKEN
 from interservice.options import number, strings
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from interservice.http import Request
 
 _NEEDS = ("scopes", "any_scopes", "roles", "clients", "issuers", "acr")
-_METHOD = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 _VARIABLE = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}", re.ASCII)
 _DOT_SEGMENT = re.compile(r"/\.\.?(?:/|$)")
 _ENCODED = re.compile(r"%(?:2f|5c|00)", re.IGNORECASE)
@@ -62,7 +62,7 @@ class Rule:
 
     def __post_init__(self) -> None:
         methods = (self.methods,) if isinstance(self.methods, str) else strings("Rule.methods", self.methods)
-        if not methods or not all(_METHOD.fullmatch(method) for method in methods):
+        if not methods or not all(TOKEN.fullmatch(method) for method in methods):
             raise ConfigurationError(f"Rule.methods must be methods or '*', not {self.methods!r}")
         object.__setattr__(self, "methods", tuple(method.upper() for method in methods))
         _check_pattern(self.path)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from interservice.errors import ConfigurationError
+from interservice.http import TOKEN
 from interservice.options import check, one_of, strings, text
 from interservice.trace import Trace, new_trace
 from interservice.trace_formats import READERS
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 #: Ids of clients end up in logs and headers: nothing that could forge a line, and not too long.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}", re.ASCII)
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 
 
 _TRUST = ("always", "never", "authenticated")
@@ -67,7 +67,7 @@ class Tracing(Policy):
     def __post_init__(self) -> None:
         text("Tracing.request_id_header", self.request_id_header)
         check(
-            _TOKEN.fullmatch(self.request_id_header) is not None,
+            TOKEN.fullmatch(self.request_id_header) is not None,
             "Tracing.request_id_header",
             "a field name",
             self.request_id_header,

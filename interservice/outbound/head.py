@@ -14,6 +14,8 @@ import io
 import re
 from typing import TYPE_CHECKING, Any
 
+from interservice.http import TOKEN
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,7 +23,6 @@ _EMPTY = frozenset({b"\r\n", b"\n"})
 _FOLD = re.compile(r"[ \t]*\r?\n[ \t]+")
 _MAX_LINE = 65536
 _MAX_FIELDS = 100
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 _SWITCHING_PROTOCOLS = 101
 _OK = 200
 #: The fields that cookies come in.
@@ -149,7 +150,7 @@ def _fields(block: list[str]) -> list[tuple[str, str]]:
     fields = []
     for line in block:
         name, colon, value = line.partition(":")
-        if not colon or not ((name.replace("-", "").isalnum() and name.isascii()) or _TOKEN.fullmatch(name)):
+        if not colon or not ((name.replace("-", "").isalnum() and name.isascii()) or TOKEN.fullmatch(name)):
             return _unusual(block)
         fields.append((name, value.strip(" \t\r\n")))
     return fields

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from urllib3.util import SKIP_HEADER
 
+from interservice.http import TOKEN
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LINE = re.compile(r"[A-Z]+ /[!-~]*", re.ASCII)
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 #: What is added to a request that lacks them.
 _OWED = frozenset({"accept-encoding", "user-agent"})
 #: Methods that get no Content-Length for a body that is not there (RFC 9110 section 8.6).
@@ -61,7 +62,7 @@ def plain_head(method: str, target: str, host: str, fields: Mapping[str, str], b
 @lru_cache(_MOST_SHAPES)
 def _shape(names: tuple[object, ...]) -> _Shape | None:
     """None where a name is unusual, or something is missing or there that changes how the request is written."""
-    lower = {name.lower() for name in names if isinstance(name, str) and _TOKEN.fullmatch(name)}
+    lower = {name.lower() for name in names if isinstance(name, str) and TOKEN.fullmatch(name)}
     if len(lower) != len(names) or not lower >= _OWED or "transfer-encoding" in lower:
         return None
     return _Shape("host" in lower, "content-length" in lower)

@@ -6,12 +6,12 @@ import re
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from interservice.http import TOKEN
 from interservice.options import check, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 #: What may stand in a path segment and in a header as it is.
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.\-]{0,63}", re.ASCII)
 _PLACEHOLDER = "{version}"
@@ -51,7 +51,7 @@ class ClientVersion:
         name = "API-Version" if not ways else self.header
         headers: tuple[tuple[str, str], ...] = ()
         if name is not None:
-            fits = isinstance(name, str) and _HEADER.fullmatch(name) is not None
+            fits = isinstance(name, str) and TOKEN.fullmatch(name) is not None
             check(fits, "ClientVersion.header", "a header's name", name)
             headers = ((name, self.version),)
         if self.media_type is not None:

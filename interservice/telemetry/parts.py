@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
     from .redact import Secrets
 
-_ECS_VERSION = "1.6.0"
-_ECS_OUTCOME = {"server_error": "failure", "exception": "failure", "aborted": "failure", "client_disconnect": "unknown"}
+ECS_VERSION = "1.6.0"
+ECS_OUTCOME = {"server_error": "failure", "exception": "failure", "aborted": "failure", "client_disconnect": "unknown"}
 _MAX_STACK = 4096
 #: Trace flags as they are written: sampled and random are all there are (Trace Context level 2).
-_FLAGS = ("00", "01", "02", "03")
+FLAGS = ("00", "01", "02", "03")
 _SUBJECTS = ("plain", "hash", "omit")
 
 
@@ -99,7 +99,7 @@ class Parts:
             key.pid: pid,
         }
         if self._ecs:
-            record["ecs.version"], record["event.dataset"] = _ECS_VERSION, logger
+            record["ecs.version"], record["event.dataset"] = ECS_VERSION, logger
         if source.service_version is not None:
             record[key.service_version] = source.service_version
         if source.instance is not None:
@@ -118,14 +118,14 @@ class Parts:
         record[key.duration_ms] = round(seconds * 1000.0, 3)
         record[key.outcome] = outcome
         if self._ecs:
-            record["event.duration"], record["event.outcome"] = _nanoseconds(seconds), _ECS_OUTCOME.get(outcome, "success")
+            record["event.duration"], record["event.outcome"] = nanoseconds(seconds), ECS_OUTCOME.get(outcome, "success")
 
     def _trace(self, record: dict[str, Any], trace: Trace) -> None:
         key = self._key
         record[key.trace_id], record[key.span_id] = trace.trace_id, trace.span_id
         if trace.parent_id is not None:
             record[key.parent_span_id] = trace.parent_id
-        record[key.trace_flags] = _FLAGS[trace.flags & 3]
+        record[key.trace_flags] = FLAGS[trace.flags & 3]
 
     def _error(self, record: dict[str, Any], error: BaseException | None, status: int | None, *, stack: bool) -> None:
         key = self._key
@@ -155,7 +155,8 @@ class Parts:
         return json.dumps(value) if self._ecs and isinstance(value, (dict, list)) else value
 
 
-def _nanoseconds(seconds: float) -> int | None:
+def nanoseconds(seconds: float) -> int | None:
+    """A duration as ECS has it; None where it is not finite."""
     return int(seconds * 1e9) if math.isfinite(seconds * 1e9) else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from .parts import _ECS_OUTCOME, _ECS_VERSION, _FLAGS, Parts, _nanoseconds
+from .parts import ECS_OUTCOME, ECS_VERSION, FLAGS, Parts, nanoseconds
 from .redact import redact_text
 from .rows import Columns, Row
 from .sampling import ERROR, LEVEL_NAMES
@@ -81,7 +81,7 @@ class Records(Parts):
             agent if agent is None or len(agent) <= _MAX_USER_AGENT else agent[:_MAX_USER_AGENT],
             status, round(seconds * 1000.0, 3), outcome,
             None if first_byte is None else round(first_byte * 1000.0, 3), sent,
-            trace_id, span_id, parent_id, None if flags is None else _FLAGS[flags & 3], exchange.request_id,
+            trace_id, span_id, parent_id, None if flags is None else FLAGS[flags & 3], exchange.request_id,
             None if principal is None else self._subject(principal.subject),
             None if principal is None else principal.client_id,
             None if version is None else str(version), None if version is None else version.source,
@@ -89,7 +89,7 @@ class Records(Parts):
             source.service or exchange.service, rate,
         )  # fmt: skip
         if self._ecs:
-            values += (_ECS_VERSION, ACCESS, _nanoseconds(seconds), _ECS_OUTCOME.get(outcome, "success"))
+            values += (ECS_VERSION, ACCESS, nanoseconds(seconds), ECS_OUTCOME.get(outcome, "success"))
         row = Row(self._served, values)
         failed = error is not None or (status is not None and status >= _SERVER_ERRORS)
         if failed or exchange.refusal is not None or exchange.fields or source.headers or method not in _METHODS:

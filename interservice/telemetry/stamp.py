@@ -6,9 +6,10 @@ A fork that Python knows of is noticed at once; one behind its back (uWSGI's) wi
 from __future__ import annotations
 
 import os
-import weakref
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from interservice.forks import forget_after_fork
 
 if TYPE_CHECKING:
     from interservice.clock import Clock
@@ -29,7 +30,7 @@ class Stamp:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._second = _NEVER
-        os.register_at_fork(after_in_child=_Forget(self))
+        forget_after_fork(self)
 
     def __call__(self, now: float | None = None) -> tuple[str, int]:
         """The moment `now`, in seconds since the epoch, or the clock's; and who writes."""
@@ -45,17 +46,3 @@ class Stamp:
     def forget(self) -> None:
         """Ask anew: this is another process."""
         self._second = _NEVER
-
-
-class _Forget:
-    """The hook in a forked child. Holds the object weakly: hooks cannot be taken back."""
-
-    __slots__ = ("_stamp",)
-
-    def __init__(self, stamp: Stamp) -> None:
-        self._stamp = weakref.ref(stamp)
-
-    def __call__(self) -> None:
-        stamp = self._stamp()
-        if stamp is not None:
-            stamp.forget()

@@ -15,6 +15,7 @@ from statsd.client.base import StatsClientBase
 from interservice.clock import SYSTEM
 from interservice.errors import ConfigurationError
 from interservice.events import Served
+from interservice.forks import forget_after_fork
 from interservice.options import check, number, one_of, text
 
 from .address import Address, parse_address
@@ -168,7 +169,7 @@ class StatsD:
         if pipe is made:
             if not self._hooked:
                 self._hooked = True
-                os.register_at_fork(after_in_child=_Forget(self))
+                forget_after_fork(self)
             # At exit and when the object is gone: a last flush. The finalizer knows the pipe, never the object.
             self._finalizer = weakref.finalize(self, pipe.background.stop)
             pipe.background.start()
@@ -185,20 +186,6 @@ class StatsD:
 
     def __repr__(self) -> str:
         return f"<StatsD to {self._target}>"
-
-
-class _Forget:
-    """The hook in a forked child. Holds the object weakly: hooks cannot be taken back."""
-
-    __slots__ = ("_statsd",)
-
-    def __init__(self, statsd: StatsD) -> None:
-        self._statsd = weakref.ref(statsd)
-
-    def __call__(self) -> None:
-        statsd = self._statsd()
-        if statsd is not None:
-            statsd.forget()
 
 
 def _target(address: object) -> Address | StatsClientBase:

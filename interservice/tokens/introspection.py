@@ -8,7 +8,6 @@ When the server cannot be asked the answer is 503, never 401 and never open.
 from __future__ import annotations
 
 import logging
-import os
 import re
 import threading
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from interservice.condition import worst
 from interservice.errors import ConfigurationError, IntrospectionUnavailable, InvalidToken
 from interservice.events import Introspected, Listeners
 from interservice.exchange import current
+from interservice.forks import PerProcess
 from interservice.hosts import check_url
 from interservice.options import check, number, strings, text
 
@@ -213,11 +213,11 @@ class Introspection:
             clock=clock,
             listeners=tuple(self._listeners),
         )
-        self._processes: dict[int, _Process] = {}
+        self._processes = PerProcess[_Process]()
 
     def condition(self) -> Condition:
         """For `Health`: that of its revocations, or of the circuit to its issuer, which alone makes no instance unready."""
-        process = self._processes.get(os.getpid())
+        process = self._processes.known()
         conditions = [] if process is None else [process.endpoint.condition()]
         return worst([*conditions, *([] if self.revocations is None else [self.revocations.condition()])])
 
@@ -326,12 +326,8 @@ class Introspection:
 
     def _process(self) -> _Process:
         """This process' sockets and questions; those of the one it was forked from are of no use."""
-        pid = os.getpid()
-        process = self._processes.get(pid)
-        if process is None:
-            process = self._processes.setdefault(pid, _Process(self._endpoint()))
-            self._processes = {pid: process}
-        return process
+        process = self._processes.known()
+        return self._processes.keep(_Process(self._endpoint())) if process is None else process
 
     def __repr__(self) -> str:
         return f"<Introspection {self.issuer!r}>"

@@ -8,7 +8,6 @@ callback or a log call. Locks and fetches belong to one process and are made ane
 from __future__ import annotations
 
 import logging
-import os
 import random
 import threading
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from interservice.clock import SYSTEM
 from interservice.condition import PASS, Condition
 from interservice.events import KeysFetched, KeysNoticed, Listeners
 from interservice.exchange import current
+from interservice.forks import PerProcess
 from interservice.hosts import check_url
 from interservice.options import number
 
@@ -101,7 +101,8 @@ class JWKS:
         self._wait = wait
         self._machine = KeyMachine(ttl, max_stale, random.random)
         self._etag: str | None = None
-        self._processes = {os.getpid(): _Process()}
+        self._processes = PerProcess[_Process]()
+        self._processes.keep(_Process())
         self._logged_at: float | None = None
         self._listeners = Listeners(listeners, option=f"{name}.listeners")
 
@@ -283,11 +284,9 @@ class JWKS:
 
     def _process(self) -> _Process:
         """This process' lock and fetch. Copies made by a fork are useless: the lock may be held by a thread that is not here."""
-        pid = os.getpid()
-        process = self._processes.get(pid)
+        process = self._processes.known()
         if process is None:
-            process = self._processes.setdefault(pid, _Process())
-            self._processes = {pid: process}  # nothing of an ancestor, whose process id may come round again
+            process = self._processes.keep(_Process())
             self._machine.spread()
         return process
 

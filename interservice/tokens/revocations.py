@@ -8,7 +8,6 @@ I/O or a log call.
 from __future__ import annotations
 
 import logging
-import os
 import random
 import threading
 from contextlib import closing
@@ -19,6 +18,7 @@ from interservice.condition import PASS, Condition
 from interservice.errors import ConfigurationError, InvalidToken, RevocationsUnavailable
 from interservice.events import Listeners, RevocationsChanged
 from interservice.exchange import current
+from interservice.forks import PerProcess
 from interservice.options import number, one_of, text
 
 from .reason import Reason
@@ -119,7 +119,7 @@ class Revocations:
         self._error: str | None = None
         self._available: bool | None = None
         self._logged_at: float | None = None
-        self._processes: dict[int, _Process] = {}
+        self._processes = PerProcess[_Process]()
 
     # What verifiers ask
 
@@ -214,13 +214,13 @@ class Revocations:
 
     def close(self) -> None:
         """Stop following, in this process; what is verified after that begins anew."""
-        process = self._processes.get(os.getpid())
+        process = self._processes.known()
         if process is None:
             return
         process.stopped.set()
         if process.thread is not None and process.thread is not threading.current_thread():
             process.thread.join(self._block + 1.0)
-        self._processes = {}
+        self._processes.forget()
         self._until = self._complete = None
 
     # How it is followed
@@ -245,12 +245,8 @@ class Revocations:
         return False
 
     def _process(self) -> _Process:
-        pid = os.getpid()
-        process = self._processes.get(pid)
-        if process is None:
-            process = self._processes.setdefault(pid, _Process())
-            self._processes = {pid: process}  # nothing of an ancestor, whose process id may come round again
-        return process
+        process = self._processes.known()
+        return self._processes.keep(_Process()) if process is None else process
 
     def _ensure_following(self, process: _Process) -> None:
         if process.following:

@@ -5,32 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import urllib3.connection
 from urllib3.util import SKIP_HEADER
 
 from interservice.outbound.request_head import plain_head
+from tests.outbound.urllib3_requests import theirs
 
 USUAL: dict[Any, Any] = {"User-Agent": "a/1", "Accept-Encoding": "gzip", "Accept": "*/*", "Connection": "keep-alive"}
-
-
-class Written:
-    """What urllib3 takes for a socket: keeps what is sent."""
-
-    def __init__(self) -> None:
-        self.data = b""
-
-    def sendall(self, data: bytes) -> None:
-        self.data += data
-
-    def settimeout(self, seconds: float | None) -> None:
-        pass
-
-
-def theirs(method: str, target: str, fields: dict[Any, Any], body: Any = None, **where: Any) -> bytes:
-    connection = urllib3.connection.HTTPConnection("billing", **where)
-    connection.sock = written = Written()
-    connection.request(method, target, body=body, headers=fields)
-    return written.data
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "OPTIONS"])

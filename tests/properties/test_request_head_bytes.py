@@ -4,29 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import urllib3.connection
 from hypothesis import given
 from hypothesis import strategies as st
 
 from interservice.outbound.request_head import plain_head
+from tests.outbound.urllib3_requests import theirs
 
 _NAMES = st.text(max_size=6) | st.sampled_from(["Host", "host", "X-A", "Content-Length", "Transfer-Encoding", "X A", "X:", "\tX"])
 _VALUES = st.text(max_size=12) | st.sampled_from(["a\r\n b", "a\r\nX: y", "\n", "\r", "caf\xe9", "5", "a\x00b"])
 _FIELDS = st.dictionaries(_NAMES, _VALUES, max_size=4)
 _TARGETS = st.text(max_size=12).map(lambda path: f"/{path}")
-
-
-class Written:
-    """What urllib3 takes for a socket: keeps what is sent."""
-
-    def __init__(self) -> None:
-        self.data = b""
-
-    def sendall(self, data: bytes) -> None:
-        self.data += data
-
-    def settimeout(self, seconds: float | None) -> None:
-        pass
 
 
 @given(st.sampled_from(["GET", "POST", "PUT", "P UT", "get"]), _TARGETS, _FIELDS, st.none() | st.binary(max_size=8))
@@ -35,7 +22,4 @@ def test_a_head_is_theirs_to_the_byte_or_left_to_them(method: str, target: str, 
     ours = plain_head(method, target, "billing", headers, body)
     if ours is None:
         return
-    connection = urllib3.connection.HTTPConnection("billing")
-    connection.sock = written = Written()
-    connection.request(method, target, body=body, headers=headers)
-    assert ours + (body or b"") == written.data
+    assert ours + (body or b"") == theirs(method, target, headers, body)

@@ -12,12 +12,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from interservice.errors import ConfigurationError
+from interservice.gateway.edge import READY
+from interservice.gateway.hygiene import ENVOY, REQUEST_ID, spoofable
 from interservice.inbound.gateway_headers import ALL
 
 from .caddy_errors import errors
 from .caddy_services import proxies, seconds
-from .hygiene import ENVOY, REQUEST_ID, spoofable
-from .plan import READY, authorization, listening, mode
+from .plan import authorization, listening, mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .hygiene import PROBLEMS, REQUEST_ID, TEMPORARY, UNDECIDED, problem
+from interservice.gateway.hygiene import PROBLEMS, REQUEST_ID, TEMPORARY, UNDECIDED, problem
+
 from .plan import mode
 
 if TYPE_CHECKING:

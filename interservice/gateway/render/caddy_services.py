@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from interservice.gateway.hygiene import REQUEST_ID, TIMEOUT
 from interservice.inbound.gateway_headers import VERSION
 
 from .asked import asked, leads, unasked
-from .hygiene import REQUEST_ID, TIMEOUT
 from .patterns import below
 from .plan import IDLE, milliseconds, mode, ordered, patience, pools
 from .quoting import caddy_raw, caddy_string

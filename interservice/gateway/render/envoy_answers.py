@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from interservice.gateway.hygiene import PROBLEMS, TEMPORARY, UNDECIDED, document
+
 from .envoy_types import cel
-from .hygiene import PROBLEMS, TEMPORARY, UNDECIDED, document
 
 _ID: Final = "%REQ(X-REQUEST-ID)%"
 _JSON: Final = "application/problem+json"

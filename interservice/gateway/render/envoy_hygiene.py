@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from interservice.gateway.hygiene import FORWARDED, REQUEST_ID, spoofable
 from interservice.inbound.gateway_headers import PREFIX
 
 from .envoy_types import extension
-from .hygiene import FORWARDED, REQUEST_ID, spoofable
 
 if TYPE_CHECKING:
     from interservice.gateway.edge import Edge

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from interservice.errors import ConfigurationError
+from interservice.gateway.edge import READY
 from interservice.tokens import JWKS
 
 from .asked import leads
@@ -17,7 +18,7 @@ from .envoy_clusters import cluster
 from .envoy_types import extension, header, regex
 from .native import jwks, keys_url, methods, policy, providers
 from .patterns import AMBIGUOUS, rule_path
-from .plan import READY, endpoint, mode, versions_of
+from .plan import endpoint, mode, versions_of
 
 if TYPE_CHECKING:
     from interservice.gateway.edge import Edge

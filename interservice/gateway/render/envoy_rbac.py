@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from interservice.errors import ConfigurationError
+from interservice.gateway.edge import READY
 
 from .envoy_jwt import ENVOY, FILTER, MALFORMED, PREFLIGHT, rule_match
 from .envoy_types import extension, regex
 from .native import before, policy, providers
 from .patterns import AMBIGUOUS
-from .plan import READY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

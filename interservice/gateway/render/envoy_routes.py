@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from interservice.gateway.edge import READY
 from interservice.inbound.gateway_headers import VERSION
 
 from .asked import asked, leads, unasked
@@ -11,7 +12,7 @@ from .envoy_body import body_routes
 from .envoy_jwt import MALFORMED
 from .envoy_types import header, regex, seconds, typed
 from .patterns import AMBIGUOUS, below
-from .plan import READY, mode, ordered, pools
+from .plan import mode, ordered, pools
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

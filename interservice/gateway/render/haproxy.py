@@ -11,12 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from interservice.errors import ConfigurationError
+from interservice.gateway.edge import READY
+from interservice.gateway.hygiene import ENVOY, FORWARDED, REQUEST_ID, spoofable
 
 from .haproxy_answers import LOG, refuse, templates
 from .haproxy_jwt import haproxy_keys, verification
 from .haproxy_services import backends, choices
-from .hygiene import ENVOY, FORWARDED, REQUEST_ID, spoofable
-from .plan import READY, listening, mode, ordered
+from .plan import listening, mode, ordered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .hygiene import TEMPORARY, problem
+from interservice.gateway.hygiene import TEMPORARY, problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

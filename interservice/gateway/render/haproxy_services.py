@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from interservice.gateway.hygiene import TIMEOUT
+
 from .asked import asked, leads, unasked
-from .hygiene import TIMEOUT
 from .patterns import below
 from .plan import IDLE, milliseconds, one_host, ordered, pools
 from .quoting import haproxy_string

@@ -12,9 +12,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from interservice.errors import ConfigurationError
+from interservice.gateway.hygiene import ENVOY, FORWARDED, spoofable
 
 from .asked import asked, leads, unasked
-from .hygiene import ENVOY, FORWARDED, spoofable
 from .kong_jwt import consumers, jwt_plugin
 from .patterns import below
 from .plan import milliseconds, mode, ordered, pools

@@ -11,12 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from interservice.errors import ConfigurationError
+from interservice.gateway.edge import READY
+from interservice.gateway.hygiene import ENVOY, FORWARDED, REQUEST_ID, TIMEOUT, spoofable
 
-from .hygiene import ENVOY, FORWARDED, REQUEST_ID, TIMEOUT, spoofable
 from .nginx_answers import answers, problems
 from .nginx_auth import FIELDS, asking, identity
 from .nginx_services import locations, maps, upstreams
-from .plan import READY, listening, mode
+from .plan import listening, mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .hygiene import PROBLEMS, REQUEST_ID, TEMPORARY, UNDECIDED, problem
+from interservice.gateway.hygiene import PROBLEMS, REQUEST_ID, TEMPORARY, UNDECIDED, problem
+
 from .plan import mode
 from .quoting import nginx_text
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from interservice.gateway.hygiene import ENVOY, REQUEST_ID, spoofable
 from interservice.inbound.gateway_headers import CLIENT_ID, IDENTITY, ISSUER, SCOPES, SUBJECT, VERSION
 
-from .hygiene import ENVOY, REQUEST_ID, spoofable
 from .plan import authorization, milliseconds, mode
 
 if TYPE_CHECKING:

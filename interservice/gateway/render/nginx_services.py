@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from interservice.gateway.hygiene import REQUEST_ID
+
 from .asked import asked, leads, unasked
-from .hygiene import REQUEST_ID
 from .nginx_auth import verified
 from .patterns import below
 from .plan import IDLE, authorization, milliseconds, mode, one_host, ordered, patience, pools

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from interservice.gateway.edge import Edge, Service
 
-#: What the gateway answers itself with 200 while it runs, to whoever wants to know.
-READY = "/-/ready"
 #: Seconds that an idle connection to an instance is kept: less than any Python server keeps it, so that a POST is not lost on a
 #: connection that is just being closed.
 IDLE = 1.0

@@ -6,22 +6,22 @@ and `vary`, the request headers it looked at. All readers of a policy are asked;
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import parse_qsl
 
+from interservice.http import TOKEN
 from interservice.options import check, text
 
 from .memo import MAX_KEY_CHARACTERS, Memo
 from .template import compile_template, looks_like_a_version
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Sequence
 
     from interservice.http import Request
 
-_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
 #: One path segment that is no dot segment.
 _SEGMENT = r"(?!\.{1,2}(?:/|\Z))[^/]+"
 
@@ -121,7 +121,7 @@ class HeaderVersion:
 
     def __post_init__(self) -> None:
         text("HeaderVersion.name", self.name)
-        check(_NAME.fullmatch(self.name) is not None, "HeaderVersion.name", "a header's name", self.name)
+        check(TOKEN.fullmatch(self.name) is not None, "HeaderVersion.name", "a header's name", self.name)
         object.__setattr__(self, "_lower", self.name.lower())
 
     @property

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from interservice.cli.demo.process import free_port
+from interservice.gateway.edge import READY
 from interservice.gateway.render import envoy, nginx
-from interservice.gateway.render.plan import READY
 
 from . import configuration
 from .programs import OIDC_PROVIDER
