@@ -59,5 +59,6 @@ def test_what_was_not_flushed_is_sent_when_the_server_ends_in_order(name: str, r
         for _ in range(_ASKED):
             assert server.ask("/hello")[0] == 200
         assert receiver.hellos() == 0
+        assert name != "uwsgi" or eventually(server.idle)  # a worker that is busy runs no exit hooks there
     assert eventually(lambda: receiver.hellos() >= _ASKED)
     assert receiver.hellos() == _ASKED

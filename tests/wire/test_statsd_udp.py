@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import re
@@ -459,23 +458,41 @@ def test_a_forked_child_sends_its_own_samples_and_none_of_its_parents(receiver: 
 
 
 def test_a_child_of_a_fork_that_python_was_not_told_of_loses_a_few_samples_and_sends_the_rest(receiver: Receiver) -> None:
-    metrics = StatsD(receiver.address, flush_every=3600.0)
-    metrics.increment("parent")
-    pid = ctypes.PyDLL(None).fork()  # as uWSGI does: no hook runs
-    if pid == 0:
-        status = 1
-        try:
-            for _ in range(100):
-                metrics.increment("child")
-            status = 0 if metrics.flush(10.0) else 2
-        finally:
-            os._exit(status)
-    assert os.waitpid(pid, 0)[1] == 0
+    # A process of its own: a thread that waits for the interpreter's lock during such a fork leaves it locked in the child.
+    script = f"""
+        import ctypes, os, sys, threading, time
+        from pathlib import Path
+        from interservice.telemetry import StatsD
+
+        def status(thread):
+            lines = Path(f"/proc/self/task/{{thread.native_id}}/status").read_text().splitlines()
+            return [line for line in lines if line.startswith(("State:\\tS", "voluntary_ctxt"))]
+
+        metrics = StatsD("{receiver.address}", flush_every=3600.0)
+        metrics.increment("parent")
+        thread, = (one for one in threading.enumerate() if one.name == "interservice-statsd")
+        before, now = None, status(thread)
+        while len(now) < 2 or now != before:  # until it has slept for a while in which nobody had the lock
+            time.sleep(0.05)
+            before, now = now, status(thread)
+        pid = ctypes.PyDLL(None).fork()  # as uWSGI does: no hook runs
+        if pid == 0:
+            result = 1
+            try:
+                for _ in range(100):
+                    metrics.increment("child")
+                result = 0 if metrics.flush(10.0) else 2
+            finally:
+                os._exit(result)
+        result = os.waitpid(pid, 0)[1]
+        metrics.close()
+        sys.exit(result != 0)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True, timeout=50)
     (line,) = receiver.lines()
     name, count = line.removesuffix("|c").split(":")
     assert name == "child"
     assert 100 - 32 < int(count) < 100
-    metrics.close()
     assert receiver.lines() == ["parent:1|c"]
 
 
