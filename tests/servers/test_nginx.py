@@ -44,7 +44,7 @@ def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
         conf = (Path(__file__).parent / "nginx.conf").read_text().replace("@APP@", str(app.port)).replace("@PORT@", str(port))
         (folder / "nginx.conf").write_text(conf)
         with Peer([nginx, "-p", f"{folder}/", "-c", "nginx.conf", "-e", "stderr"], lambda: answers(port), cwd=folder):
-            yield Proxied(port, app.log, folder / "nginx.log")
+            yield Proxied(port, app.stats, app.log, folder / "nginx.log")
 
 
 def test_trace_and_request_id_pass_through(proxied: Proxied) -> None:
