@@ -177,6 +177,7 @@ class FaultServer:
         self._changed = threading.Condition()
         self._over = threading.Event()
         self._open: dict[int, socket.socket] = {}
+        self._hung_up: set[int] = set()
         self._listener: socket.socket | None = None
         self._port = 0
 
@@ -213,6 +214,7 @@ class FaultServer:
         """Close every open connection, as servers do with idle ones."""
         with self._changed:
             connections = list(self._open.values())
+            self._hung_up.update(self._open)
         for connection in connections:
             _end(connection, reset=reset)
 
@@ -308,6 +310,8 @@ class FaultServer:
         method, target, _ = first.decode("iso-8859-1").split(" ", 2)
         request = Received(method, target, headers, body, number)
         with self._changed:
+            if number in self._hung_up:  # it came while the reader was still to wake and close the connection
+                return None
             self.requests.append(request)
             self.bytes_received += size + 2 + len(body)
             self._changed.notify_all()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import socket
-from typing import Any
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from interservice.errors import ConfigurationError
 from interservice.faultserver import FaultServer, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def ask(server: FaultServer, request: bytes = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n") -> bytes:
@@ -112,6 +117,32 @@ def test_open_connections_can_be_hung_up_on() -> None:
         assert sock.recv(100)
         server.hang_up()
         assert sock.recv(100) == b""
+
+
+@pytest.fixture
+def one_processor() -> Iterator[None]:
+    """Threads that wake wait for their turn, as on a busy machine."""
+    mine = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(mine)})
+    yield
+    os.sched_setaffinity(0, mine)
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_what_comes_after_the_hanging_up_is_never_answered(reset: bool, one_processor: None) -> None:  # noqa: ARG001
+    with FaultServer() as server, ExitStack() as stack:
+        socks = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=10.0)) for _ in range(50)]
+        for sock in socks:
+            sock.sendall(b"GET /before HTTP/1.1\r\n\r\n")
+            assert sock.recv(100)
+        server.hang_up(reset=reset)
+        for sock in socks:
+            with suppress(OSError):
+                sock.sendall(b"GET /after HTTP/1.1\r\n\r\n")
+        for sock in socks:
+            with suppress(ConnectionResetError):
+                assert sock.recv(100) == b""
+        assert {request.target for request in server.requests} == {"/before"}
 
 
 def test_a_stalled_answer_ends_with_the_server() -> None:
