@@ -129,7 +129,7 @@ def one_processor() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_what_comes_after_the_hanging_up_is_never_answered(reset: bool, one_processor: None) -> None:  # noqa: ARG001
+def test_what_comes_after_the_hanging_up_is_never_answered(reset: bool, one_processor: None) -> None:
     with FaultServer() as server, ExitStack() as stack:
         socks = [stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=10.0)) for _ in range(50)]
         for sock in socks:
