@@ -28,13 +28,16 @@ class Timings:
         self.seen = 0
         self.size = size
 
-    def add(self, value: float) -> None:
-        """Take one value."""
-        self.seen += 1
-        if len(self.kept) < self.size:
-            self.kept.append(value)
-        elif (place := int(random.random() * self.seen)) < self.size:  # noqa: S311 - a sample, not a secret
-            self.kept[place] = value
+    def extend(self, values: Sequence[float]) -> None:
+        """Take values."""
+        kept, size = self.kept, self.size
+        room = size - len(kept)
+        kept.extend(values[:room])
+        for number, value in enumerate(values[room:], self.seen + room + 1):
+            place = int(random.random() * number)  # noqa: S311 - a sample, not a secret
+            if place < size:
+                kept[place] = value
+        self.seen += len(values)
 
 
 class Aggregate:
@@ -52,24 +55,30 @@ class Aggregate:
         if math.isfinite(count):
             self._counts[series] = self._counts.get(series, 0) + count
 
-    def time(self, series: Series, seconds: float) -> None:
-        """Take one timing; what is negative is 0."""
-        if not math.isfinite(seconds):
+    def time(self, series: Series, seconds: Sequence[float]) -> None:
+        """Take timings; what is negative is 0."""
+        milliseconds = [max(0.0, value * 1000.0) for value in seconds if math.isfinite(value)]
+        if not milliseconds:
             return
         timings = self._timings.get(series)
         if timings is None:
             timings = self._timings[series] = Timings(self._max_samples)
-        timings.add(max(0.0, seconds * 1000.0))
+        timings.extend(milliseconds)
 
     def gauge(self, series: Series, value: float) -> None:
         """Set a gauge; it is sent at every flush from now on."""
         if math.isfinite(value):
             self._gauges[series] = value
 
-    def lines(self) -> Iterator[Lines]:
-        """The lines of this flush; counters and timings start anew, gauges stay."""
+    def take(self) -> Iterator[Lines]:
+        """The lines of this flush, made as they are asked for; counters and timings start anew at once, gauges stay."""
         counts, self._counts = self._counts, {}
         timings, self._timings = self._timings, {}
+        return self._lines(counts, timings, self._gauges.copy())
+
+    def _lines(
+        self, counts: dict[Series, int | float], timings: dict[Series, Timings], gauges: dict[Series, float]
+    ) -> Iterator[Lines]:
         for (head, tail), count in counts.items():
             told = int(count) if float(count).is_integer() else round(count, 6)
             yield head, (f"{told}|c{tail}",)
@@ -77,7 +86,7 @@ class Aggregate:
             rate = len(sample.kept) / sample.seen
             for value in sample.kept:
                 yield head, (self._dialect.timing(value, rate) + tail,)
-        for (head, tail), value in self._gauges.items():
+        for (head, tail), value in gauges.items():
             yield head, [told + tail for told in self._dialect.gauge(value)]
 
     def __bool__(self) -> bool:

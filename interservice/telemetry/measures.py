@@ -143,8 +143,7 @@ class Measures:
                 self._plans.clear()
             plan = self._plans[key] = self._makers[key[0]](*key[1:])
         if plan.timing is not None:
-            for value in values:
-                aggregate.time(plan.timing, value)
+            aggregate.time(plan.timing, values)
         for series, weight in plan.counters:
             aggregate.count(series, weight * len(values))
         if plan.total is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ _A, _B = Series("a", ""), Series("b", "|#x:y")
 
 
 def told(aggregate: Aggregate) -> list[str]:
-    return [f"{name}:{value}" for name, values in aggregate.lines() for value in values]
+    return [f"{name}:{value}" for name, values in aggregate.take() for value in values]
 
 
 def aggregate(max_samples: int = 10) -> Aggregate:
@@ -37,15 +38,14 @@ def test_fractions_are_kept_and_what_is_no_number_is_left_out() -> None:
     made.count(_A, 0.5)
     for value in (float("nan"), float("inf"), -float("inf")):
         made.count(_B, value)
-        made.time(_B, value)
+        made.time(_B, [value])
         made.gauge(_B, value)
     assert told(made) == ["a:0.5|c"]
 
 
 def test_timings_are_milliseconds_with_three_decimals_and_never_negative() -> None:
     made = aggregate()
-    made.time(_A, 0.0123456)
-    made.time(_A, -1.0)
+    made.time(_A, [0.0123456, -1.0])
     assert told(made) == ["a:12.346|ms", "a:0.000|ms"]
 
 
@@ -56,19 +56,24 @@ def test_gauges_are_sent_again_and_the_last_value_wins() -> None:
     assert told(made) == told(made) == ["a:7|g"]
 
 
-def test_of_too_many_timings_a_sample_is_kept() -> None:
+@pytest.mark.parametrize("together", [1, 7, 10, 1000])
+def test_of_too_many_timings_a_sample_is_kept(together: int) -> None:
     made = aggregate(max_samples=10)
-    for number in range(1000):
-        made.time(_A, number / 1000)
-    assert len(told(made)) == 10
+    for first in range(0, 1000, together):
+        made.time(_A, [number / 1000 for number in range(first, min(first + together, 1000))])
+    lines = told(made)
+    assert len(lines) == 10
+    assert len({line.split("|")[0] for line in lines}) == 10
 
 
-def test_the_sample_is_uniform() -> None:
+@pytest.mark.parametrize("together", [1, 7, 10, 100])
+def test_the_sample_is_uniform(together: int) -> None:
     late = 0
     for _ in range(300):
         timings = Timings(10)
-        for number in range(100):
-            timings.add(float(number))
+        for first in range(0, 100, together):
+            timings.extend([float(number) for number in range(first, min(first + together, 100))])
+        assert timings.seen == 100
         late += sum(value >= 50 for value in timings.kept)
     assert 1300 < late < 1700
 

@@ -279,8 +279,9 @@ def test_an_object_that_is_dropped_is_collected_and_its_thread_ends(receiver: Re
     assert receiver.lines() == ["last:1|c"]
 
 
-def test_counts_are_exact_under_many_threads(receiver: Receiver) -> None:
-    metrics = StatsD(receiver.address, flush_every=0.01, max_samples=5)
+@pytest.mark.parametrize("flush_every", [0.01, 3600.0])
+def test_counts_are_exact_under_many_threads(receiver: Receiver, flush_every: float) -> None:
+    metrics = StatsD(receiver.address, flush_every=flush_every, max_samples=5)
     event = served()
 
     def work() -> None:
@@ -389,6 +390,31 @@ def test_names_are_looked_up_again_and_the_last_answer_serves_while_that_fails(r
     client._send("d:1|c")
     assert receiver.packet() == "d:1|c"
     assert len(asked) == 3
+    client.close()
+
+
+def test_while_nothing_can_be_sent_samples_are_added_up_and_none_is_lost(receiver: Receiver) -> None:
+    sending, goes_on = threading.Event(), threading.Event()
+
+    class Stuck(statsd.StatsClient):  # type: ignore[misc] # statsd is untyped
+        def _send(self, data: str) -> None:
+            sending.set()
+            assert goes_on.wait(30.0)
+            super()._send(data)
+
+    client = Stuck(*receiver.sock.getsockname())
+    metrics = StatsD(client, flush_every=3600.0)
+    metrics.increment("first")
+    assert not metrics.flush(0.0)
+    assert sending.wait(10.0)
+    for _ in range(100_000):
+        metrics.increment("many")
+    goes_on.set()
+    assert metrics.flush(10.0)
+    assert metrics.dropped == 0
+    assert receiver.lines() == ["first:1|c"]
+    assert receiver.lines() == ["many:100000|c"]
+    metrics.close()
     client.close()
 
 
