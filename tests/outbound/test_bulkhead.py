@@ -183,15 +183,19 @@ class Interrupted(BaseException):
 
 def interrupted(subject: Slots, before: Callable[[], None] = lambda: None) -> None:
     """Wait in this thread for a place, until a signal's handler runs `before` and raises."""
+    handled = threading.Event()
 
     def handler(*_: object) -> None:
-        before()
-        raise Interrupted
+        if not handled.is_set():
+            handled.set()
+            before()
+            raise Interrupted
 
     def send() -> None:
-        while not subject.queued:
+        while not subject.queued or subject._lock.locked():
             pass
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+        while not handled.wait(0.01):  # again: one that comes just before the thread begins to wait does not wake it
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
 
     previous = signal.signal(signal.SIGUSR1, handler)
     sender = threading.Thread(target=send)
