@@ -89,7 +89,7 @@ class HTTP:
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.get("headers") or ()]
         head = self._head = Head(status, headers)
         self.gate.respond(self.exchange, head)
-        self._trailers = bool(message.get("trailers", False))
+        self._trailers = message.get("trailers", False)
         return {**message, "status": head.status, "headers": self._fields(head.headers)}
 
     def _fields(self, headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
