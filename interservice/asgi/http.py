@@ -6,7 +6,6 @@ Unknown messages pass through.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from interservice import handled
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from .middleware import Message, Receive, Scope, Send
 
 _SERVER_ERROR = 500
+_MOST_NAMES = 256
 #: A file that the server sends by itself: the whole of it, or a part.
 _FILES = ("http.response.pathsend", "http.response.zerocopysend")
 
@@ -89,7 +89,7 @@ class HTTP:
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.get("headers") or ()]
         head = self._head = Head(status, headers)
         self.gate.respond(self.exchange, head)
-        self._trailers = bool(message.get("trailers", False))
+        self._trailers = message.get("trailers", False)
         return {**message, "status": head.status, "headers": self._fields(head.headers)}
 
     def _fields(self, headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
@@ -118,8 +118,11 @@ class HTTP:
                 exchange.bytes_sent += len(body)
             elif kind in _FILES:
                 exchange.bytes_sent += self._size(message)
-        if self._is_last(kind, message):
-            self._complete()
+        if self._ended is None and self._is_last(kind, message):
+            self._ended = self.gate.clock.monotonic()
+            # A server error waits for the application's return: frameworks send a 500 and then raise.
+            if (exchange.status or 0) < _SERVER_ERROR:
+                self.gate.finish(exchange, ended=self._ended)
 
     def _size(self, message: Message) -> int:
         """The bytes of a file that the server sends: as many as the message, or else the head, says."""
@@ -132,23 +135,24 @@ class HTTP:
             return not message.get("more_body", False) and not self._trailers
         return kind == "http.response.trailers" and not message.get("more_trailers", False)
 
-    def _complete(self) -> None:
-        """The last byte is out. A server error waits for the application's return: frameworks send a 500 and then raise."""
-        if self._ended is None:
-            self._ended = self.gate.clock.monotonic()
-            if (self.exchange.status or 0) < _SERVER_ERROR:
-                self.gate.finish(self.exchange, ended=self._ended)
-
 
 async def _nothing() -> None:
     """Takes what nobody listens to any more."""
 
 
-@lru_cache(256)
-def _field_name(name: str) -> bytes:
-    return name.lower().encode("latin-1")
+class _FieldNames(dict[str, bytes]):
+    """Field names as bytes in lower case, made on first use. Applications choose them, perhaps without end: then all go."""
+
+    def __missing__(self, name: str) -> bytes:
+        if len(self) >= _MOST_NAMES:
+            self.clear()
+        key = self[name] = name.lower().encode("latin-1")
+        return key
+
+
+_FIELD_NAMES = _FieldNames()
 
 
 def encoded(headers: list[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
     """Header pairs as ASGI has them: bytes, names in lower case."""
-    return [(_field_name(name), value.encode("latin-1")) for name, value in headers]
+    return [(_FIELD_NAMES[name], value.encode("latin-1")) for name, value in headers]

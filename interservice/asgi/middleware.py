@@ -15,7 +15,7 @@ from interservice.exchange import enter
 from interservice.inbound.gate import Gate
 
 from .http import HTTP
-from .request import scope_request
+from .request import ScopeRequest
 from .websocket import WebSocket
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 EXCHANGE = "interservice.exchange"
 GATE = "interservice.gate"
+#: What follows a connection, by the type of its scope. Others pass.
+_CHANNELS: dict[str, type[HTTP | WebSocket]] = {"http": HTTP, "websocket": WebSocket}
 _SHUT_DOWN = ("lifespan.shutdown.complete", "lifespan.shutdown.failed")
 
 
@@ -59,20 +61,37 @@ class Middleware:
         self.gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection scope (ASGI 3)."""
-        if scope["type"] == "lifespan":
-            await self.app(scope, receive, self._flushing(send))
+        """Serve one connection scope (ASGI 3): admit, run the application, and see that the exchange ends whatever happens."""
+        gate = self.gate
+        kind = _CHANNELS.get(scope["type"])
+        if kind is None or scope.get(GATE) is gate:
+            await self.app(scope, receive, self._flushing(send) if scope["type"] == "lifespan" else send)
             return
-        if scope["type"] not in ("http", "websocket") or scope.get(GATE) is self.gate:
-            await self.app(scope, receive, send)
-            return
-        exchange = self.gate.open(scope_request(scope))
-        scope[EXCHANGE] = exchange
-        scope[GATE] = self.gate
+        exchange = scope[EXCHANGE] = gate.open(ScopeRequest(scope))
+        scope[GATE] = gate
         scope.setdefault("state", {})["interservice"] = exchange
+        channel = kind(gate, exchange, scope, receive, send)
         before = enter(exchange)
         try:
-            await self._serve(scope, receive, send, exchange)
+            while (work := gate.prepare(exchange)) is not None:
+                await sync_to_async(work, thread_sensitive=False)()
+            reply = gate.admit(exchange)
+            if reply is not None:
+                await channel.refuse(reply)
+            elif exchange.rewritten is None and exchange.mount == exchange.request.mount:
+                await self.app(scope, channel.receive, channel.send)
+            else:
+                shown_before = _show(scope, exchange)
+                try:
+                    await self.app(scope, channel.receive, channel.send)
+                finally:
+                    scope["root_path"], scope["headers"] = shown_before
+        except BaseException as error:
+            if not await _answered(channel, error):
+                raise
+        else:
+            if not exchange.finished:
+                channel.finish()
         finally:
             enter(before)
 
@@ -86,54 +105,35 @@ class Middleware:
 
         return sending
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
-        """Admit, run the application, and see that the exchange ends whatever happens."""
-        kind = HTTP if scope["type"] == "http" else WebSocket
-        channel: HTTP | WebSocket = kind(self.gate, exchange, scope, receive, send)
-        gate = self.gate
-        try:
-            while (work := gate.prepare(exchange)) is not None:
-                await sync_to_async(work, thread_sensitive=False)()
-            reply = gate.admit(exchange)
-            if reply is not None:
-                await channel.refuse(reply)
-            else:
-                shown_before = _show(scope, exchange)
-                try:
-                    await self.app(scope, channel.receive, channel.send)
-                finally:
-                    if shown_before is not None:
-                        scope.update(shown_before)
-        except Rejection as rejection:
-            if exchange.finished and exchange.refusal is rejection:
-                return  # Starlette raises once more what has been answered in place of its 500
-            if channel.started:
-                channel.finish(error=rejection)
-                raise
-            await channel.refuse(self.gate.refuse(exchange, rejection))
-        except Exception as error:
-            # A send that fails, or an application that gives up once it was told of the disconnect, is the client's doing.
-            channel.finish("client_disconnect" if channel.disconnected else None, error)
-            raise
-        except BaseException as error:
-            cancelled = isinstance(error, asyncio.CancelledError)
-            channel.finish("client_disconnect" if cancelled and channel.disconnected else "aborted", error)
-            raise
-        channel.finish()
+
+async def _answered(channel: HTTP | WebSocket, error: BaseException) -> bool:
+    """End the exchange of an application that raised; False where the server is to hear of it too."""
+    exchange = channel.exchange
+    if isinstance(error, Rejection):
+        if exchange.finished and exchange.refusal is error:
+            return True  # Starlette raises once more what has been answered in place of its 500
+        if not channel.started:
+            await channel.refuse(channel.gate.refuse(exchange, error))
+            channel.finish()
+            return True
+        channel.finish(error=error)
+        return False
+    # A send that fails, or an application that gives up once it was told of the disconnect, is the client's doing.
+    gone = channel.disconnected and isinstance(error, (Exception, asyncio.CancelledError))
+    channel.finish("client_disconnect" if gone else None if isinstance(error, Exception) else "aborted", error)
+    return False
 
 
-def _show(scope: Scope, exchange: Exchange) -> dict[str, Any] | None:
+def _show(scope: Scope, exchange: Exchange) -> tuple[Any, Any]:
     """Have the application see the prefix and the fields that policies have changed.
 
-    Gives what stood there, to be put back, for the scope is the server's; None where nothing was changed.
+    Gives the `root_path` and `headers` that stood there, to be put back, for the scope is the server's.
     """
-    if exchange.mount == exchange.request.mount and exchange.rewritten is None:
-        return None
     # ASGI: `path` stays whole, frameworks take root_path off it themselves.
-    before = {"root_path": scope.get("root_path", ""), "headers": scope.get("headers")}
+    before = scope.get("root_path", ""), scope.get("headers")
     scope["root_path"] = exchange.mount
     if exchange.rewritten is not None:
-        scope["headers"] = _rewritten(before["headers"] or (), exchange.rewritten)
+        scope["headers"] = _rewritten(before[1] or (), exchange.rewritten)
     return before
 
 

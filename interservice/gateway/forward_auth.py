@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import interservice.asgi
 import interservice.wsgi
-from interservice.asgi.request import scope_request
+from interservice.asgi.request import ScopeRequest
 from interservice.errors import ConfigurationError, Rejection
 from interservice.exchange import current
 from interservice.http import phrase
@@ -176,7 +176,7 @@ class _ASGI:
         if scope["type"] not in ("http", "websocket"):
             await self._gated(scope, receive, send)
             return
-        question = self._auth.asked(scope_request(scope), joined=False)
+        question = self._auth.asked(ScopeRequest(scope), joined=False)
         if isinstance(question, Answer):
             answer = question
         else:

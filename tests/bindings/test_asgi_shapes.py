@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import weakref
 from typing import Any
 
 import pytest
 
 from interservice.asgi import Middleware
-from interservice.asgi.request import ScopeHeaders
+from interservice.asgi.request import ScopeHeaders, ScopeRequest
 from interservice.errors import ConfigurationError, Rejection
 from interservice.events import Served
 from interservice.exchange import Exchange, current
@@ -263,6 +265,57 @@ def test_headers_are_found_however_the_server_gives_them(fields: Any, joined: st
     assert headers.get("x-c") is None
     assert headers.all("x-c") == []
     assert [value for name, value in headers.items() if name == "x-a"] == apart
+
+
+def test_request_stays_what_it_was_whatever_becomes_of_the_scope() -> None:
+    scope: dict[str, Any] = {
+        "type": "http", "method": "GET", "path": "/shop/a%b", "raw_path": b"/shop/a%2Fb?c", "root_path": "/shop", "query_string":
+        b"c", "scheme": "https", "http_version": "2", "headers": [(b"x-a", b"1")], "client": ("10.0.0.1", 1), "server":
+        ["shop", "443"], "extensions": {"tls": {"client_cert_chain": ["PEM", "CA"]}},
+    }  # fmt: skip
+    request = ScopeRequest(scope)
+    scope["headers"].clear()
+    scope.clear()
+    assert (request.kind, request.method, request.scheme, request.protocol) == ("http", "GET", "https", "2")
+    assert (request.mount, request.path, request.raw_path, request.query) == ("/shop", "/a%b", b"/shop/a%2Fb", "c")
+    assert (request.peer, request.server, request.has_encoded_slash) == ("10.0.0.1", ("shop", 443), True)
+    assert request.headers.get("x-a") == "1"
+    assert request.peer_certificate is not None
+    assert request.peer_certificate() == "PEM"
+
+
+def test_request_of_a_scope_that_tells_little() -> None:
+    request = ScopeRequest({"type": "websocket", "path": ""})
+    assert (request.kind, request.method, request.scheme, request.protocol) == ("websocket", "GET", "ws", "1.1")
+    assert (request.mount, request.path, request.raw_path, request.query) == ("", "/", None, "")
+    assert (request.peer, request.server, request.has_encoded_slash) == (None, None, False)
+    assert list(request.headers.items()) == []
+    assert request.peer_certificate is None
+
+
+@pytest.mark.parametrize(("path", "slash"), [(b"/a%2fb", True), (b"/a%20b", False), (b"/a?b=%2F", False), (b"", False)])
+def test_encoded_slash_is_seen_in_the_path_alone(path: bytes, *, slash: bool) -> None:
+    assert ScopeRequest({"type": "http", "method": "GET", "path": "/a/b", "raw_path": path}).has_encoded_slash is slash
+
+
+def test_field_names_are_in_lower_case_however_many_there_are() -> None:
+    fields = [(f"X-{number}".encode(), b"\xe9") for number in range(600)]
+    server = Server(sending({**START, "headers": fields}, LAST))
+    server.serve()
+    assert server.sent[0]["headers"] == [(name.lower(), value) for name, value in fields]
+
+
+def test_exchange_goes_with_its_request_without_the_garbage_collector() -> None:
+    server = Server(sending(START, LAST), Tracing(), state={"own": 1})
+    gc.disable()
+    try:
+        server.serve()
+        gone = weakref.ref(server.scope["interservice.exchange"])
+        server.recorder.clear()
+        del server.scope
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_exchange_is_where_frameworks_look() -> None:

@@ -109,10 +109,10 @@ def test_environ_gives_what_the_server_saw(environ: dict[str, Any], found: Any) 
     ids=range(3),
 )
 def test_scope_gives_the_first_of_the_chain(tls: Any, found: Any) -> None:
-    from interservice.asgi.request import scope_request
+    from interservice.asgi.request import ScopeRequest
 
     scope = {"type": "http", "method": "GET", "path": "/", "extensions": {"tls": tls}}
-    exchange = Gate([ClientCertificate()]).open(scope_request(scope))
+    exchange = Gate([ClientCertificate()]).open(ScopeRequest(scope))
     ClientCertificate().admit(exchange)
     assert exchange.certificate == found
 
