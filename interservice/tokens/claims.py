@@ -122,10 +122,14 @@ class Expectations:
             if self.audiences is None:
                 return
             raise InvalidToken(Reason.AUDIENCE)
-        named = [audience] if type(audience) is str else audience
-        if type(named) is not list or not named or not _STRINGS.issuperset(map(type, named)):
-            raise InvalidToken(Reason.AUDIENCE)
-        if self.audiences is not None and self.audiences.isdisjoint(named):
+        ours = self.audiences
+        if type(audience) is str:
+            fits = ours is None or audience in ours
+        elif type(audience) is list and audience and _STRINGS.issuperset(map(type, audience)):
+            fits = ours is None or not ours.isdisjoint(audience)
+        else:
+            fits = False
+        if not fits:
             raise InvalidToken(Reason.AUDIENCE)
 
 

@@ -94,8 +94,9 @@ def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
 
 def _words(value: object) -> Iterable[str]:
     """Words of a space-separated string (RFC 6749 section 3.3) or of a list of strings."""
-    words = value.split(" ") if type(value) is str else value if type(value) is list else ()
-    return [word for word in words if word and type(word) is str]
+    if type(value) is str:
+        return filter(None, value.split(" "))
+    return [word for word in value if word and type(word) is str] if type(value) is list else ()
 
 
 def _names(value: object) -> Iterable[str]:
