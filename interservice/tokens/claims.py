@@ -26,7 +26,7 @@ _LAST_TIME = 253_402_300_799
 _STRINGS = frozenset({str})
 _ACCESS_TOKEN = frozenset({"at+jwt", "application/at+jwt"})
 #: Claims of OpenID Connect that only an ID token has a use for.
-_ID_TOKEN_CLAIMS = ("nonce", "at_hash", "c_hash")
+_ID_TOKEN_CLAIMS = frozenset({"nonce", "at_hash", "c_hash"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +76,11 @@ class Expectations:
             if name not in claims:
                 raise InvalidToken(Reason.MISSING_CLAIM)
         for name in ("sub", "jti", "client_id"):
-            if name in claims and type(claims[name]) is not str:
+            if type(claims.get(name, "")) is not str:
                 raise InvalidToken(Reason.CLAIM)
         if "cnf" in claims:
             certificate_of(claims)
-        if self.reject_id_tokens and not access_token and any(name in claims for name in _ID_TOKEN_CLAIMS):
+        if self.reject_id_tokens and not access_token and not _ID_TOKEN_CLAIMS.isdisjoint(claims):
             raise InvalidToken(Reason.ID_TOKEN)
         return expired
 
