@@ -75,6 +75,6 @@ def test_principal_is_like_one_made_by_hand_and_cannot_be_changed() -> None:
     assert principal == Principal(*astuple(principal)) == replace(principal) == copy.copy(principal)
     assert pickle.loads(pickle.dumps(principal)) == principal
     with pytest.raises(FrozenInstanceError):
-        principal.subject = "admin"
+        made().subject = "admin"
     with pytest.raises(FrozenInstanceError):
-        del principal.subject
+        del made().subject
