@@ -101,7 +101,8 @@ class Expectations:
         expires = _time(claims, "exp")
         starts = _time(claims, "nbf")
         issued = _time(claims, "iat")
-        if (starts is not None and now + self.leeway < starts) or (issued is not None and now + self.leeway < issued):
+        latest = now + self.leeway
+        if (starts is not None and latest < starts) or (issued is not None and latest < issued):
             raise InvalidToken(Reason.NOT_YET_VALID)
         if self.max_lifetime is not None:
             start = issued if issued is not None else starts
