@@ -6,18 +6,30 @@ never raises.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from hmac import compare_digest
+from hmac import digest as hmac_digest
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from jwt import algorithms as pyjwt
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from interservice.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+
 #: What a verifier accepts unless told otherwise: asymmetric and in no doubt.
 DEFAULT_ALGORITHMS = ("RS256", "PS256", "ES256", "EdDSA", "Ed25519")
+
+
+#: Returns or raises, given a key, a signature and what was signed.
+Proof: TypeAlias = Callable[[Any, bytes, bytes], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,31 +47,66 @@ class Algorithm:
     kty: str
     crv: str | None
     least_secret: int
-    _engine: Any = field(repr=False, compare=False)
+    _prove: Proof = field(repr=False, compare=False)
 
     def verify(self, signed: bytes, key: Any, signature: bytes) -> bool:
         """Whether `signature` over `signed` was made with the private half of `key`."""
         try:
-            return bool(self._engine.verify(signed, key, signature))
+            self._prove(key, signature, signed)
         except Exception:  # noqa: BLE001 - whatever a library makes of a hostile signature, it is not a proof
             return False
+        return True
 
 
-def _rsa(bits: str) -> Iterable[Algorithm]:
-    digest = getattr(pyjwt.RSAAlgorithm, f"SHA{bits}")
-    yield Algorithm(f"RS{bits}", "RSA", None, 0, pyjwt.RSAAlgorithm(digest))
-    yield Algorithm(f"PS{bits}", "RSA", None, 0, pyjwt.RSAPSSAlgorithm(digest))
+def _rsa(scheme: padding.AsymmetricPadding, digest: hashes.HashAlgorithm) -> Proof:
+    """RFC 7518 sections 3.3 and 3.5."""
+
+    def prove(key: rsa.RSAPublicKey, signature: bytes, signed: bytes) -> None:
+        key.verify(signature, signed, scheme, digest)
+
+    return prove
+
+
+def _ecdsa(digest: hashes.HashAlgorithm, size: int) -> Proof:
+    """RFC 7518 section 3.4: two numbers of exactly `size` bytes, for which cryptography wants DER."""
+    ecdsa = ec.ECDSA(digest)
+
+    def prove(key: ec.EllipticCurvePublicKey, signature: bytes, signed: bytes) -> None:
+        if len(signature) != 2 * size:
+            raise InvalidSignature
+        r, s = int.from_bytes(signature[:size], "big"), int.from_bytes(signature[size:], "big")
+        key.verify(encode_dss_signature(r, s), signed, ecdsa)
+
+    return prove
+
+
+def _eddsa(key: ed25519.Ed25519PublicKey, signature: bytes, signed: bytes) -> None:
+    """RFC 8037 section 3.1."""
+    key.verify(signature, signed)
+
+
+def _hmac(digest: str) -> Proof:
+    """RFC 7518 section 3.2."""
+
+    def prove(key: bytes, signature: bytes, signed: bytes) -> None:
+        if not compare_digest(hmac_digest(key, signed, digest), signature):
+            raise InvalidSignature
+
+    return prove
 
 
 def _known() -> Iterable[Algorithm]:
-    for bits in ("256", "384", "512"):
-        yield from _rsa(bits)
-        digest = getattr(pyjwt.HMACAlgorithm, f"SHA{bits}")
-        yield Algorithm(f"HS{bits}", "oct", None, int(bits) // 8, pyjwt.HMACAlgorithm(digest))
-    for bits, curve in (("256", "P-256"), ("384", "P-384"), ("512", "P-521")):
-        yield Algorithm(f"ES{bits}", "EC", curve, 0, pyjwt.ECAlgorithm(getattr(pyjwt.ECAlgorithm, f"SHA{bits}")))
+    curves = {"256": ("P-256", 32), "384": ("P-384", 48), "512": ("P-521", 66)}
+    for digest in (hashes.SHA256(), hashes.SHA384(), hashes.SHA512()):
+        bits = digest.name.removeprefix("sha")
+        curve, size = curves[bits]
+        pss = padding.PSS(mgf=padding.MGF1(digest), salt_length=digest.digest_size)
+        yield Algorithm(f"RS{bits}", "RSA", None, 0, _rsa(padding.PKCS1v15(), digest))
+        yield Algorithm(f"PS{bits}", "RSA", None, 0, _rsa(pss, digest))
+        yield Algorithm(f"HS{bits}", "oct", None, digest.digest_size, _hmac(digest.name))
+        yield Algorithm(f"ES{bits}", "EC", curve, 0, _ecdsa(digest, size))
     for name in ("EdDSA", "Ed25519"):
-        yield Algorithm(name, "OKP", "Ed25519", 0, pyjwt.OKPAlgorithm())
+        yield Algorithm(name, "OKP", "Ed25519", 0, _eddsa)
 
 
 #: Every algorithm that can be verified, by its registered name.

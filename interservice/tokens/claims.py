@@ -26,7 +26,7 @@ _LAST_TIME = 253_402_300_799
 _STRINGS = frozenset({str})
 _ACCESS_TOKEN = frozenset({"at+jwt", "application/at+jwt"})
 #: Claims of OpenID Connect that only an ID token has a use for.
-_ID_TOKEN_CLAIMS = ("nonce", "at_hash", "c_hash")
+_ID_TOKEN_CLAIMS = frozenset({"nonce", "at_hash", "c_hash"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +76,11 @@ class Expectations:
             if name not in claims:
                 raise InvalidToken(Reason.MISSING_CLAIM)
         for name in ("sub", "jti", "client_id"):
-            if name in claims and type(claims[name]) is not str:
+            if type(claims.get(name, "")) is not str:
                 raise InvalidToken(Reason.CLAIM)
         if "cnf" in claims:
             certificate_of(claims)
-        if self.reject_id_tokens and not access_token and any(name in claims for name in _ID_TOKEN_CLAIMS):
+        if self.reject_id_tokens and not access_token and not _ID_TOKEN_CLAIMS.isdisjoint(claims):
             raise InvalidToken(Reason.ID_TOKEN)
         return expired
 
@@ -101,7 +101,8 @@ class Expectations:
         expires = _time(claims, "exp")
         starts = _time(claims, "nbf")
         issued = _time(claims, "iat")
-        if (starts is not None and now + self.leeway < starts) or (issued is not None and now + self.leeway < issued):
+        latest = now + self.leeway
+        if (starts is not None and latest < starts) or (issued is not None and latest < issued):
             raise InvalidToken(Reason.NOT_YET_VALID)
         if self.max_lifetime is not None:
             start = issued if issued is not None else starts
@@ -122,10 +123,14 @@ class Expectations:
             if self.audiences is None:
                 return
             raise InvalidToken(Reason.AUDIENCE)
-        named = [audience] if type(audience) is str else audience
-        if type(named) is not list or not named or not _STRINGS.issuperset(map(type, named)):
-            raise InvalidToken(Reason.AUDIENCE)
-        if self.audiences is not None and self.audiences.isdisjoint(named):
+        ours = self.audiences
+        if type(audience) is str:
+            fits = ours is None or audience in ours
+        elif type(audience) is list and audience and _STRINGS.issuperset(map(type, audience)):
+            fits = ours is None or not ours.isdisjoint(audience)
+        else:
+            fits = False
+        if not fits:
             raise InvalidToken(Reason.AUDIENCE)
 
 

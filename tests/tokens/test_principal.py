@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+from dataclasses import FrozenInstanceError, astuple, replace
 from typing import Any
 
 import pytest
 
+from interservice.tokens import Principal
 from interservice.tokens.principal import principal_of
 
 from .minting import claims, shown
@@ -63,3 +67,14 @@ def test_client_is_read_from_every_name(name: str) -> None:
 
 def test_client_of_another_type_is_nobody() -> None:
     assert made(azp=7).client_id is None
+
+
+def test_principal_is_like_one_made_by_hand_and_cannot_be_changed() -> None:
+    principal = made(scope="a")
+    assert type(principal) is Principal
+    assert principal == Principal(*astuple(principal)) == replace(principal) == copy.copy(principal)
+    assert pickle.loads(pickle.dumps(principal)) == principal
+    with pytest.raises(FrozenInstanceError):
+        made().subject = "admin"
+    with pytest.raises(FrozenInstanceError):
+        del made().subject
