@@ -7,7 +7,7 @@ reads it.
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .challenge import missing_scopes, unauthenticated
 from .clock import SYSTEM
@@ -273,8 +273,12 @@ def entered() -> Exchange | None:
     return _CURRENT.get()
 
 
+#: For a binding that gives each request a context of its own: set the exchange of it.
+begin: Final = _CURRENT.set
+
+
 def enter(exchange: Exchange | None) -> Exchange | None:
-    """For the bindings: set the exchange of the current context, and give the one that was there, to be put back at the end.
+    """For the other bindings: set the exchange of the current context, and give the one that was there, to be put back at the end.
 
     No context-variable token is used: a body may be closed in another context, where a token cannot be reset.
     """

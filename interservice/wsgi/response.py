@@ -52,7 +52,9 @@ class Response:
         exchange = self.exchange
         code = int(status[:3])
         head = Head(code, list(headers))
-        exchange.route = _route(self._environ)
+        request = self._environ.get("werkzeug.request")
+        if request is not None:
+            exchange.route = _route(request)
         refusal = (exchange.refusal or handled.refusal()) if code >= _SERVER_ERROR else None
         if refusal is not None:  # a handler refused, and the framework knew no better
             self.replacement = self.gate.refuse(exchange, refusal)
@@ -95,7 +97,7 @@ class Response:
         exchange = self.exchange
         if data:
             if exchange.first_byte is None:
-                exchange.first_byte = self.gate.clock.monotonic() - exchange.started
+                exchange.first_byte = exchange.clock.monotonic() - exchange.started
             if exchange.request.method != "HEAD":
                 exchange.bytes_sent += len(data)
 
@@ -206,18 +208,15 @@ class Listed:
     def __init__(self, response: Response, parts: list[bytes]) -> None:
         self._response = response
         self._parts = parts
+        #: Shared by all who iterate, so that no part is handed out twice.
         self._left = iter(parts)
         self._exhausted = self._closed = False
 
     def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
         for part in self._left:
             self._response.count(part)
-            return part
+            yield part
         self._exhausted = True
-        raise StopIteration
 
     def __len__(self) -> int:
         return len(self._parts)
@@ -246,10 +245,7 @@ def _line(status: int) -> str:
     return f"{status} {phrase(status)}"
 
 
-def _route(environ: WSGIEnvironment) -> str | None:
+def _route(request: object) -> str | None:
     """The template of the route that a werkzeug application (Flask) matched; known only while the request is handled."""
-    request = environ.get("werkzeug.request")
-    if request is None:
-        return None
     rule = getattr(request, "url_rule", None)
     return None if rule is None else str(rule.rule)
