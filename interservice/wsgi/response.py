@@ -203,14 +203,14 @@ class Body:
 class Listed:
     """A list that the server gets: going through it runs nothing of the application's, and it has nothing to close."""
 
-    __slots__ = ("_closed", "_exhausted", "_left", "_parts", "_response")
+    __slots__ = ("_exhausted", "_left", "_parts", "_response")
 
     def __init__(self, response: Response, parts: list[bytes]) -> None:
         self._response = response
         self._parts = parts
         #: Shared by all who iterate, so that no part is handed out twice.
         self._left = iter(parts)
-        self._exhausted = self._closed = False
+        self._exhausted = False
 
     def __iter__(self) -> Iterator[bytes]:
         for part in self._left:
@@ -223,11 +223,9 @@ class Listed:
 
     def close(self) -> None:
         """End the response (PEP 3333: servers call it whatever happened)."""
-        if not self._closed:
-            self._closed = True
-            response = self._response
-            whole = self._exhausted or response.complete
-            response.gate.finish(response.exchange, None if whole else "client_disconnect")
+        response = self._response
+        whole = self._exhausted or response.complete
+        response.gate.finish(response.exchange, None if whole else "client_disconnect")
 
 
 class SizedBody(Body):
