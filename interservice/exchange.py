@@ -7,7 +7,7 @@ reads it.
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .challenge import missing_scopes, unauthenticated
 from .clock import SYSTEM
@@ -89,7 +89,7 @@ class Exchange:
         principal: Who asks, once a token was verified.
         version: The negotiated API version; None on neutral paths and preflights.
         preflight_version: The version that a preflight's path names, for the choice of an application alone.
-        trace: Our span in the caller's trace. Read when somebody asks for it, as is the deadline: see `read_later`.
+        trace: Our span in the caller's trace. Read when somebody asks for it, as is the deadline: see `trace_later`.
         request_id: The id of the request, in logs, problem documents and calls.
         deadline: When the answer is no longer of use; `.remaining()` is inf without one.
         realm: What challenges call the protected space, where an authenticating policy says so; otherwise the service.
@@ -201,14 +201,13 @@ class Exchange:
     def deadline(self, deadline: Deadline) -> None:
         self._deadline = [None, deadline]
 
-    def read_later(
-        self, *, trace: Callable[[Exchange], Trace] | None = None, deadline: Callable[[Exchange], Deadline] | None = None
-    ) -> None:
-        """Have trace or deadline worked out when somebody asks: many requests log and call nothing."""
-        if trace is not None:
-            self._trace = [trace]
-        if deadline is not None:
-            self._deadline = [deadline]
+    def trace_later(self, read: Callable[[Exchange], Trace]) -> None:
+        """Have the trace worked out when somebody asks: many requests log and call nothing."""
+        self._trace = [read]
+
+    def deadline_later(self, read: Callable[[Exchange], Deadline]) -> None:
+        """Have the deadline worked out when somebody asks."""
+        self._deadline = [read]
 
     @property
     def is_traced(self) -> bool:
@@ -273,8 +272,12 @@ def entered() -> Exchange | None:
     return _CURRENT.get()
 
 
+#: For a binding that gives each request a context of its own: set the exchange of it.
+begin: Final = _CURRENT.set
+
+
 def enter(exchange: Exchange | None) -> Exchange | None:
-    """For the bindings: set the exchange of the current context, and give the one that was there, to be put back at the end.
+    """For other bindings: set the exchange of the current context, and give the one that was there, to be put back at the end.
 
     No context-variable token is used: a body may be closed in another context, where a token cannot be reset.
     """

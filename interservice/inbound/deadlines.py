@@ -41,7 +41,7 @@ class Deadlines(Policy):
 
     def admit(self, exchange: Exchange) -> None:
         """Set `exchange.deadline`, to be read when it is wanted."""
-        exchange.read_later(deadline=self._granted)
+        exchange.deadline_later(self._granted)
 
     def _granted(self, exchange: Exchange) -> Deadline:
         """The deadline, counted from the request's arrival."""

@@ -8,6 +8,7 @@ never a request let through.
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from interservice.clock import SYSTEM
@@ -68,15 +69,12 @@ class Gate:
         Each policy is prepared and admitted before the next one looks, so that no keys are fetched for a request that a
         cheaper policy refuses. The work never raises: what goes wrong becomes the exchange's refusal.
         """
-        steps = self._steps
-        position = exchange.step
+        steps, position = self._steps, exchange.step
         try:
-            for may_want_work, step in steps[position:] if position else steps:
-                position += 1
-                work = step(exchange)
-                if work is not None and may_want_work:
-                    exchange.step = position
-                    return lambda: self._do(exchange, work)
+            for step, following in steps[position:] if position else steps:
+                if (work := step(exchange)) is not None and following:
+                    exchange.step = following
+                    return partial(self._do, exchange, work)
         except Exception as error:  # noqa: BLE001 - sorted out by _refuse: a Rejection is meant, all else is a fault
             self._refuse(exchange, error)
         exchange.step = len(steps)
@@ -195,13 +193,15 @@ def _moment(policy: Policy, name: str) -> Callable[..., Work | None] | None:
     return getattr(policy, name, None)
 
 
-def _steps(policies: Sequence[Policy]) -> Iterable[tuple[bool, Callable[[Exchange], Work | None]]]:
-    """Each policy's prepare (which may want work) and admit, in order."""
+def _steps(policies: Sequence[Policy]) -> Iterable[tuple[Callable[[Exchange], Work | None], int]]:
+    """Each policy's prepare and admit, in order; with prepare, which may want work, the position of what follows, else 0."""
+    position = 0
     for policy in policies:
         for name in ("prepare", "admit"):
             step = _moment(policy, name)
             if step is not None:
-                yield name == "prepare", step
+                position += 1
+                yield step, position if name == "prepare" else 0
 
 
 def _give_back(callback: Callable[[], object]) -> None:

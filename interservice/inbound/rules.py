@@ -131,12 +131,11 @@ class Rules:
         for segment in segments:
             if node.below is not None:
                 best = node.below.earlier(best, method)
-            # Nearly always there is one way to go on.
-            literal = node.literals.get(segment)
-            variable = node.variable if segment else None
-            if literal is not None and variable is not None:
-                return self._match_all(method, segments, [literal, variable], best)
-            following = literal or variable
+            following = node.literals.get(segment)
+            if node.variable is not None and segment:
+                if following is not None:  # rarely is there more than one way to go on
+                    return self._match_all(method, segments, [following, node.variable], best)
+                following = node.variable
             if following is None:
                 return None if best is None else best[1]
             node = following

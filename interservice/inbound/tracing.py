@@ -94,7 +94,7 @@ class Tracing(Policy):
         trusted = self.trust == "always" or self._trusts(exchange)
         if not trusted and exchange.is_traced:
             return  # a Tracing before this one has given it ids of our own
-        exchange.read_later(trace=self._continued if trusted else _begun)
+        exchange.trace_later(self._continued if trusted else _begun)
         given = exchange.request.headers.get(self._lower) if trusted else None
         usable = given is not None and _REQUEST_ID.fullmatch(given) is not None
         exchange.request_id = given if usable else random.getrandbits(128).to_bytes(16).hex()

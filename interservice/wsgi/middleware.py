@@ -6,7 +6,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 from interservice.errors import ConfigurationError, Rejection
-from interservice.exchange import enter
+from interservice.exchange import begin
 from interservice.inbound.gate import Gate
 
 from . import flask
@@ -74,7 +74,7 @@ class Middleware:
 
     def _answer(self, environ: WSGIEnvironment, exchange: Exchange, response: Response) -> Iterable[bytes]:
         """Admit the request and run the application, in the context of both."""
-        enter(exchange)
+        begin(exchange)
         gate = self.gate
         while (work := gate.prepare(exchange)) is not None:
             work()

@@ -52,7 +52,9 @@ class Response:
         exchange = self.exchange
         code = int(status[:3])
         head = Head(code, list(headers))
-        exchange.route = _route(self._environ)
+        request = self._environ.get("werkzeug.request")
+        if request is not None:
+            exchange.route = _route(request)
         refusal = (exchange.refusal or handled.refusal()) if code >= _SERVER_ERROR else None
         if refusal is not None:  # a handler refused, and the framework knew no better
             self.replacement = self.gate.refuse(exchange, refusal)
@@ -95,7 +97,7 @@ class Response:
         exchange = self.exchange
         if data:
             if exchange.first_byte is None:
-                exchange.first_byte = self.gate.clock.monotonic() - exchange.started
+                exchange.first_byte = exchange.clock.monotonic() - exchange.started
             if exchange.request.method != "HEAD":
                 exchange.bytes_sent += len(data)
 
@@ -201,34 +203,29 @@ class Body:
 class Listed:
     """A list that the server gets: going through it runs nothing of the application's, and it has nothing to close."""
 
-    __slots__ = ("_closed", "_exhausted", "_left", "_parts", "_response")
+    __slots__ = ("_exhausted", "_left", "_parts", "_response")
 
     def __init__(self, response: Response, parts: list[bytes]) -> None:
         self._response = response
         self._parts = parts
+        #: Shared by all who iterate, so that no part is handed out twice.
         self._left = iter(parts)
-        self._exhausted = self._closed = False
+        self._exhausted = False
 
     def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
         for part in self._left:
             self._response.count(part)
-            return part
+            yield part
         self._exhausted = True
-        raise StopIteration
 
     def __len__(self) -> int:
         return len(self._parts)
 
     def close(self) -> None:
         """End the response (PEP 3333: servers call it whatever happened)."""
-        if not self._closed:
-            self._closed = True
-            response = self._response
-            whole = self._exhausted or response.complete
-            response.gate.finish(response.exchange, None if whole else "client_disconnect")
+        response = self._response
+        whole = self._exhausted or response.complete
+        response.gate.finish(response.exchange, None if whole else "client_disconnect")
 
 
 class SizedBody(Body):
@@ -246,10 +243,7 @@ def _line(status: int) -> str:
     return f"{status} {phrase(status)}"
 
 
-def _route(environ: WSGIEnvironment) -> str | None:
+def _route(request: object) -> str | None:
     """The template of the route that a werkzeug application (Flask) matched; known only while the request is handled."""
-    request = environ.get("werkzeug.request")
-    if request is None:
-        return None
     rule = getattr(request, "url_rule", None)
     return None if rule is None else str(rule.rule)

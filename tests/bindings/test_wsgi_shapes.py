@@ -376,12 +376,13 @@ def test_nonsense_is_refused_when_mounted(app: Any, gate: Any) -> None:
 
 def iterate(body: Any, steps: list[str]) -> tuple[int, bool, bool]:
     """Take parts until a step says close; how many bytes came, whether it failed, whether it ended."""
+    left = iter(body)
     taken, failed, exhausted = 0, False, False
     for step in steps:
         if step == "close":
             break
         try:
-            taken += len(next(body))
+            taken += len(next(left))
         except StopIteration:
             exhausted = True
         except ZeroDivisionError:

@@ -193,7 +193,7 @@ def test_threads_that_ask_at_once_get_one_trace() -> None:
         inside.wait(5)
         return new_trace()
 
-    exchange.read_later(trace=read)
+    exchange.trace_later(read)
     with ThreadPoolExecutor(2) as pool:
         one, other = pool.map(lambda _: exchange.trace, range(2))
     assert one is other is exchange.trace

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from .deprecation import Deprecation
     from .readers import Reader
 
+#: Python 3.11 takes as long to find a member of an enumeration as to call a function.
+_MATCHED = Outcome.MATCHED
 _READERS = (PathVersion("/v{version}"), HeaderVersion("API-Version"), MediaTypeVersion("version"))
 
 
@@ -135,7 +137,7 @@ class Versions(Policy):
         """
         decision = decide(self._rules, exchange)
         outcome, version, known, _, _, prefix = decision
-        if outcome is Outcome.MATCHED:
+        if outcome is _MATCHED:
             exchange.version = version
         elif outcome is Outcome.PREFLIGHT:
             exchange.preflight_version = version
@@ -166,7 +168,7 @@ class Versions(Policy):
     def _strip(self, exchange: Exchange, known: str | None) -> None:
         """Move the prefix that names the version, `known` already or found by the templates, from the path to the mount."""
         path = exchange.path
-        if known is not None and path.startswith(known) and path[len(known) : len(known) + 1] in ("", "/"):
+        if known is not None and (path.startswith(known + "/") or path == known):
             prefix, rest = known, path[len(known) :]
         else:
             split = next(filter(None, (template.split(path) for template in self._rules.templates)), None)
