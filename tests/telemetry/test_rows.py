@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 
 from interservice.telemetry import JsonLines
-from interservice.telemetry.rows import Columns, Row
+from interservice.telemetry.rows import Columns
 from interservice.telemetry.stamp import Stamp
-from interservice.testing import FakeClock
 
-COLUMNS = Columns(["a", "b.c", 'd"', "e"])
+COLUMNS = Columns(["a", "b.c", "d/d", "e"])
 
 
 @pytest.mark.parametrize("fast", [True, False], ids=["msgspec", "plain"])
@@ -31,7 +30,7 @@ COLUMNS = Columns(["a", "b.c", 'd"', "e"])
 )
 def test_row_is_written_as_its_record(fast: bool, values: tuple[Any, ...]) -> None:
     lines = JsonLines(fast=fast)
-    row = Row(COLUMNS, values)
+    row = lines.rows(COLUMNS)(*values)
     text = lines.encode(row)
     assert json.loads(text) == json.loads(lines.encode(row.record()))
     assert list(json.loads(text)) == [name for name, value in zip(COLUMNS.names, values, strict=True) if value is not None]
@@ -40,12 +39,12 @@ def test_row_is_written_as_its_record(fast: bool, values: tuple[Any, ...]) -> No
 
 def test_row_has_a_value_for_each_name() -> None:
     with pytest.raises(ValueError, match="zip"):
-        Row(COLUMNS, ("one",)).record()
+        COLUMNS.rows()("one").record()
 
 
 def test_milliseconds_are_of_the_moment() -> None:
-    stamp = Stamp(FakeClock())
-    assert [stamp(now)[0] for now in (0.0, 0.999, 1.0005, 1795564827.125)] == [
+    stamp = Stamp()
+    assert [stamp.at(now)[0] for now in (0.0, 0.999, 1.0005, 1795564827.125)] == [
         "1970-01-01T00:00:00.000Z",
         "1970-01-01T00:00:00.999Z",
         "1970-01-01T00:00:01.000Z",
@@ -55,9 +54,9 @@ def test_milliseconds_are_of_the_moment() -> None:
 
 @pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
 def test_forked_child_writes_its_own_id_in_the_same_second() -> None:
-    stamp = Stamp(FakeClock())
-    assert stamp()[1] == os.getpid()
+    stamp, now = Stamp(), 1_800_000_000.0
+    assert stamp.at(now)[1] == os.getpid()
     pid = os.fork()
     if pid == 0:
-        os._exit(0 if stamp()[1] == os.getpid() else 1)
+        os._exit(0 if stamp.at(now)[1] == os.getpid() else 1)
     assert os.waitpid(pid, 0)[1] == 0
