@@ -56,8 +56,9 @@ class AccessLog:
         stacktrace: Whether exceptions are written with their stack.
         attempts: Whether each attempt of a call has a line too.
         buffer: Lines kept for a thread that writes them, so that a slow stream delays no request: when full, lines of level
-            info and below are dropped first, and what was dropped is counted in the log. None: each line is written where it
-            comes up.
+            info and below are dropped first, and what was dropped is counted in the log. It is against a stream that may be
+            slow, not for speed: in all a line costs the process more, as its thread takes turns with the requests'. None:
+            each line is written where it comes up.
         fast: Use msgspec to encode; None: where it is installed.
         clock: The source of timestamps.
 
