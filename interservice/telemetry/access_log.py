@@ -18,7 +18,7 @@ from .parts import Source
 from .plain import Plain
 from .records import Records
 from .redact import SECRET_HEADERS, Secrets
-from .sampling import DEBUG, INFO, LEVELS, WARNING, Sampler, level_of_called, level_of_served
+from .sampling import DEBUG, ERROR, INFO, LEVEL_OF_OUTCOME, LEVELS, WARNING, Sampler, level_of_called
 from .summary import Summary
 from .writer import BufferedOutput, output_to
 
@@ -56,8 +56,9 @@ class AccessLog:
         stacktrace: Whether exceptions are written with their stack.
         attempts: Whether each attempt of a call has a line too.
         buffer: Lines kept for a thread that writes them, so that a slow stream delays no request: when full, lines of level
-            info and below are dropped first, and what was dropped is counted in the log. None: each line is written where it
-            comes up.
+            info and below are dropped first, and what was dropped is counted in the log. It is against a stream that may be
+            slow, not for speed: in all a line costs the process more, as its thread takes turns with the requests'. None:
+            each line is written where it comes up.
         fast: Use msgspec to encode; None: where it is installed.
         clock: The source of timestamps.
 
@@ -90,12 +91,12 @@ class AccessLog:
         clock: Clock = SYSTEM,
     ) -> None:
         secrets = Secrets(redact)
-        self._records = Records(
-            Source(
-                preset=preset, service=service, service_version=service_version, instance=instance, subject=subject,
-                headers=_header_names(request_headers), stacktrace=stacktrace, secrets=secrets, clock=clock,
-            )
+        lines = JsonLines(fast=fast, plain=Plain(secrets))
+        source = Source(
+            preset=preset, service=service, service_version=service_version, instance=instance, subject=subject,
+            headers=_header_names(request_headers), stacktrace=stacktrace, secrets=secrets, clock=clock,
         )  # fmt: skip
+        self._records = Records(source, lines.rows)
         one_of("AccessLog.level", level, LEVELS)
         self._minimum = LEVELS[level]
         self._quiet = frozenset(strings("AccessLog.quiet", quiet))
@@ -103,7 +104,7 @@ class AccessLog:
         number("AccessLog.summary_every", summary_every, above=0, optional=True)
         self._sampler = sampler if sample_rate < 1.0 else None
         self._summary = Summary(summary_every, clock) if self._sampler is not None and summary_every is not None else None
-        output = output_to(stream, logger, JsonLines(fast=fast, plain=Plain(secrets)).encode)
+        output = output_to(stream, logger, lines.encode)
         self._output = output if buffer is None else BufferedOutput(output, buffer, self._records.dropped, clock)
         self._others: dict[type, Callable[[Any], None]] = {Called: self._called, CircuitChanged: self._circuit_changed}
         if attempts:
@@ -141,9 +142,9 @@ class AccessLog:
         _close(self._output, self._summary, self._records)
 
     def _served(self, event: Served) -> None:
-        level = level_of_served(event)
-        quiet = event.exchange.quiet
-        if quiet or (level == INFO and event.exchange.request.path in self._quiet):
+        exchange, level = event.exchange, LEVEL_OF_OUTCOME.get(event.outcome, ERROR)
+        quiet = exchange.quiet
+        if quiet or (level == INFO and exchange.request.path in self._quiet):
             level = DEBUG
         if level < self._minimum:
             return
@@ -158,20 +159,20 @@ class AccessLog:
                     if self._summary is not None:
                         self._summary.add(event)
                     return
-        self._output(level, self._records.served(event, level, rate))
+        self._output.write(level, self._records.served(event, level, rate))
 
     def _called(self, event: Called) -> None:
         level = level_of_called(event)
         if level >= self._minimum:
-            self._output(level, self._records.called(event, level))
+            self._output.write(level, self._records.called(event, level))
 
     def _attempted(self, event: Attempted) -> None:
         if self._minimum <= DEBUG:
-            self._output(DEBUG, self._records.attempted(event, DEBUG))
+            self._output.write(DEBUG, self._records.attempted(event, DEBUG))
 
     def _circuit_changed(self, event: CircuitChanged) -> None:
         if self._minimum <= WARNING:
-            self._output(WARNING, self._records.circuit_changed(event, WARNING))
+            self._output.write(WARNING, self._records.circuit_changed(event, WARNING))
 
     def __repr__(self) -> str:
         return f"<AccessLog to {self._output!r}>"
@@ -180,7 +181,7 @@ class AccessLog:
 def _summarize(output: Output, summary: Summary, records: Records) -> None:
     rows, count = summary.take()
     if count:
-        output(INFO, records.summary(rows, count, INFO))
+        output.write(INFO, records.summary(rows, count, INFO))
 
 
 def _close(output: Output, summary: Summary | None, records: Records) -> None:

@@ -79,8 +79,9 @@ class Background:
                     self._at_end = _at_workers_end(self.stop)
 
     def wake(self) -> None:
-        """Run now rather than at the end of the interval."""
-        self._wake.set()
+        """Run now rather than at the end of the interval. A thread that was told and has not come round yet is not told again."""
+        if not self._wake.is_set():
+            self._wake.set()
 
     def flush(self, timeout: float) -> bool:
         """Have the task run once from its beginning, and wait at most `timeout` seconds for its end: True when it came."""

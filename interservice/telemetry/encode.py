@@ -15,12 +15,11 @@ from pythonjsonlogger.core import BaseJsonFormatter
 from pythonjsonlogger.json import JsonFormatter
 
 from .plain import Plain
-from .rows import Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .rows import Columns
+    from .rows import Columns, Row
 
 #: A string as ASCII JSON, quotes included.
 _STRING = json.encoder.encode_basestring_ascii
@@ -109,7 +108,6 @@ class JsonLines(BaseJsonFormatter):
         self.plain = plain or Plain()
         self._ascii: Callable[[dict[str, Any]], str] = JsonFormatter(json_serializer=_serializer()).jsonify_log_record
         self._fast: Callable[[Any], str] | None = None
-        self._structures: dict[Columns, Callable[..., Any]] = {}
         if fast or (fast is None and fast_available()):
             from pythonjsonlogger.msgspec import MsgspecFormatter  # noqa: PLC0415 - an extra, and lazy
 
@@ -119,15 +117,18 @@ class JsonLines(BaseJsonFormatter):
         """One line for a record whose values may be anything at all."""
         return self.encode(self.plain(log_data))
 
+    def rows(self, columns: Columns) -> Callable[..., Row]:
+        """What makes the rows that `encode` takes."""
+        return columns.rows() if self._fast is None else columns.structures()
+
     def encode(self, record: Row | dict[str, Any]) -> str:
         """One line for a record that was built of plain values; any other still gives one, at a higher price."""
-        in_row = record.__class__ is Row
         try:
             if self._fast is not None:
-                text: str = self._fast(self._structured(record) if in_row else record)  # type: ignore[arg-type]
+                text: str = self._fast(record)
                 if text.isascii():  # msgspec writes UTF-8, with C1 controls and U+2028 as they are
                     return text if len(text) < MAX_LINE else self._slowly(record)
-            text = _row(record) if in_row else self._ascii(record)  # type: ignore[arg-type]
+            text = self._ascii(record) if isinstance(record, dict) else _row(record)
             # Surrogate escapes: a pair is an astral character, a lone one no strict parser accepts. The slow path tells them
             # apart.
             if len(text) < MAX_LINE and "\\ud" not in text:
@@ -136,15 +137,8 @@ class JsonLines(BaseJsonFormatter):
             pass
         return self._slowly(record)
 
-    def _structured(self, row: Row) -> Any:
-        """The row as msgspec writes it fastest."""
-        structure = self._structures.get(row.columns)
-        if structure is None:
-            structure = self._structures[row.columns] = row.columns.structure()
-        return structure(*row.values)
-
     def _slowly(self, given: Row | dict[str, Any]) -> str:
-        record = given.record() if isinstance(given, Row) else given
+        record = given if isinstance(given, dict) else given.record()
         for cut in _CUTS:
             record = self.plain(record, cut)
             text = self._ascii(record)

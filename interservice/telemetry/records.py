@@ -5,20 +5,21 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from .parts import ECS_OUTCOME, ECS_VERSION, FLAGS, Parts, nanoseconds
+from .parts import ECS_OUTCOME, ECS_VERSION, FLAGS, Parts, milliseconds, nanoseconds
 from .redact import redact_text
-from .rows import Columns, Row
+from .rows import Columns
 from .sampling import ERROR, LEVEL_NAMES
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from interservice.events import Attempted, Called, CircuitChanged, Served
     from interservice.exchange import Exchange
     from interservice.http import Request
 
     from .parts import Source
+    from .rows import Row
 
 ACCESS = "interservice.access"
 CALL = "interservice.call"
@@ -56,41 +57,48 @@ _NO_TRACE: tuple[None, ...] = (None, None, None, None, None)
 class Records(Parts):
     """Makes the record of each kind of event."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, rows: Callable[[Columns], Callable[..., Row]] = Columns.rows) -> None:
         super().__init__(source)
-        names = [getattr(self._key, name) for name in _SERVED]
-        self._served = Columns([*names, *_ECS_SERVED] if self._ecs else names)
+        names = (getattr(self._key, name) for name in _SERVED)
+        self._row = rows(Columns([*names, *_ECS_SERVED] if self._ecs else [*names]))
 
     def served(self, event: Served, level: int, rate: float | None = None) -> Row | dict[str, Any]:
         """The line of an inbound exchange; `rate` when it was kept by chance. A row, unless it has fields that few lines have."""
         exchange, status, sent, seconds, first_byte, outcome, error = event
         request, source = exchange.request, self._source
         method, path, route = request.method, request.mount + request.path, exchange.route
+        query, peer = request.query, request.peer
         look_up = request.headers.get
-        agent, length, peer = look_up("user-agent"), look_up("content-length"), request.peer
+        agent, length = look_up("user-agent"), look_up("content-length")
         host, port = request.server or (None, None)
-        trace, principal, version = exchange.trace, exchange.principal, exchange.version
-        stamp, pid = self._stamp()
-        trace_id, span_id, parent_id, flags, _ = trace or _NO_TRACE
-        values: tuple[Any, ...] = (
-            stamp, LEVEL_NAMES.get(level), f"{method} {route or path} {'-' if status is None else status}", ACCESS,
+        stamp, pid = self._stamp.at(source.clock.time())
+        trace_id, span_id, parent_id, flags, _ = exchange.trace or _NO_TRACE
+        principal, version = exchange.principal, exchange.version
+        subject = client_id = version_text = version_source = deprecated = None
+        if principal is not None:
+            subject, client_id = principal.subject, principal.client_id
+            if source.subject != "plain":
+                subject = self._disguised(subject)
+        if version is not None:
+            version_text, version_source, deprecated = str(version), version.source, version.deprecated or None
+        ecs = (ECS_VERSION, ACCESS, nanoseconds(seconds), ECS_OUTCOME.get(outcome, "success")) if self._ecs else ()
+        row = self._row(
+            stamp, LEVEL_NAMES[level], f"{method} {route or path} {'-' if status is None else status}", ACCESS,
             pid, source.service_version, source.instance,
             method if method in _METHODS else "_OTHER", route, path,
-            source.secrets.query(request.query) if request.query else None, request.scheme,
+            source.secrets.query(query) if query else None, request.scheme,
             None if length is None else _number(length), peer, peer, host, port, request.protocol,
             agent if agent is None or len(agent) <= _MAX_USER_AGENT else agent[:_MAX_USER_AGENT],
-            status, round(seconds * 1000.0, 3), outcome,
-            None if first_byte is None else round(first_byte * 1000.0, 3), sent,
+            status, milliseconds(seconds), outcome,
+            None if first_byte is None else milliseconds(first_byte), sent,
             trace_id, span_id, parent_id, None if flags is None else FLAGS[flags & 3], exchange.request_id,
-            None if principal is None else self._subject(principal.subject),
-            None if principal is None else principal.client_id,
-            None if version is None else str(version), None if version is None else version.source,
-            None if version is None else version.deprecated or None,
+            subject,
+            client_id,
+            version_text, version_source,
+            deprecated,
             source.service or exchange.service, rate,
+            *ecs,
         )  # fmt: skip
-        if self._ecs:
-            values += (ECS_VERSION, ACCESS, nanoseconds(seconds), ECS_OUTCOME.get(outcome, "success"))
-        row = Row(self._served, values)
         failed = error is not None or (status is not None and status >= _SERVER_ERRORS)
         if failed or exchange.refusal is not None or exchange.fields or source.headers or method not in _METHODS:
             return self._with_details(row.record(), event, failed=failed)
@@ -195,11 +203,11 @@ class Records(Parts):
             self._annotations(record, extra)
         return record
 
-    def _subject(self, subject: str | None) -> str | None:
-        how = self._source.subject
-        if subject is None or how == "plain":
-            return subject
-        return hashlib.blake2b(subject.encode("utf-8", "replace"), digest_size=8).hexdigest() if how == "hash" else None
+    def _disguised(self, subject: str | None) -> str | None:
+        """The subject as it is written where it is not to be written plain."""
+        if subject is None or self._source.subject == "omit":
+            return None
+        return hashlib.blake2b(subject.encode("utf-8", "replace"), digest_size=8).hexdigest()
 
     def _destination(self, record: dict[str, Any], service: str | None, endpoint: str | None) -> None:
         if service is not None:

@@ -6,11 +6,27 @@ A value of None is a field that the line does not have.
 
 from __future__ import annotations
 
+from functools import partial
 from json.encoder import encode_basestring_ascii
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+
+class Row(Protocol):
+    """One line: as many values as there are names."""
+
+    @property
+    def columns(self) -> Columns:
+        """The names."""
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """The values, None where there is none."""
+
+    def record(self) -> dict[str, Any]:
+        """The line as a dictionary."""
 
 
 class Columns:
@@ -27,24 +43,31 @@ class Columns:
         self.names = tuple(names)
         self.written = tuple(f",{encode_basestring_ascii(name)}:" for name in names)
 
-    def structure(self) -> Callable[..., Any]:
-        """A type of msgspec (the extra `fast`) for the values, which its encoder writes faster than a dictionary."""
+    def rows(self) -> Callable[..., Row]:
+        """What makes a row of the values, given one by one."""
+        return partial(_Row, self)
+
+    def structures(self) -> Callable[..., Row]:
+        """The same, of a type of msgspec (the extra `fast`), which its encoder writes faster than a dictionary."""
         from msgspec import defstruct  # noqa: PLC0415 - an extra, and lazy
+        from msgspec.structs import astuple  # noqa: PLC0415
 
         fields = [(f"field{position}", Any, None) for position in range(len(self.names))]
         renamed = {name: column for (name, _, _), column in zip(fields, self.names, strict=True)}
-        return defstruct("Line", fields, rename=renamed, omit_defaults=True, gc=False)
+        namespace = {"columns": self, "values": property(astuple), "record": _record}
+        made: Any = defstruct("Line", fields, rename=renamed, omit_defaults=True, gc=False, namespace=namespace)
+        return cast("Callable[..., Row]", made)
 
 
-class Row:
-    """One line: as many values as there are names."""
+def _record(row: Row) -> dict[str, Any]:
+    return {name: value for name, value in zip(row.columns.names, row.values, strict=True) if value is not None}
 
+
+class _Row:
     __slots__ = ("columns", "values")
 
-    def __init__(self, columns: Columns, values: tuple[Any, ...]) -> None:
+    def __init__(self, columns: Columns, *values: Any) -> None:
         self.columns = columns
         self.values = values
 
-    def record(self) -> dict[str, Any]:
-        """The line as a dictionary."""
-        return {name: value for name, value in zip(self.columns.names, self.values, strict=True) if value is not None}
+    record = _record

@@ -23,7 +23,8 @@ LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 DEBUG, INFO, WARNING, ERROR = LEVELS.values()
 LEVEL_NAMES = {number: name for name, number in LEVELS.items()}
 
-_BY_OUTCOME = {
+#: Of exchanges: info for success, warning for 4xx, disconnects and aborted ones, error for 5xx, exceptions and all else.
+LEVEL_OF_OUTCOME = {
     "ok": INFO,
     "client_error": WARNING,
     "server_error": ERROR,
@@ -33,11 +34,6 @@ _BY_OUTCOME = {
 }
 _SERVER_ERRORS = 500
 _CLIENT_ERRORS = 400
-
-
-def level_of_served(event: Served) -> int:
-    """Info for success, warning for 4xx, disconnects and aborted exchanges, error for 5xx and exceptions."""
-    return _BY_OUTCOME.get(event.outcome, ERROR)
 
 
 def level_of_called(event: Called) -> int:

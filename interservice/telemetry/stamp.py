@@ -7,41 +7,34 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from interservice.forks import forget_after_fork
 
-if TYPE_CHECKING:
-    from interservice.clock import Clock
-
 _MILLISECONDS = tuple(f"{number:03d}Z" for number in range(1000))
 #: Before the first second.
-_NEVER = (-1, "", 0)
+_NEVER = (float("inf"), "", 0)
 
 
 class Stamp:
-    """Gives the time of `clock` as RFC 3339 in UTC with milliseconds (2026-11-24T23:40:27.125Z), and the id of the process.
+    """Writes moments as RFC 3339 in UTC with milliseconds (2026-11-24T23:40:27.125Z), beside the id of the process.
 
     Safe between threads.
     """
 
-    __slots__ = ("__weakref__", "_clock", "_second")
+    __slots__ = ("__weakref__", "_second")
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._second = _NEVER
         forget_after_fork(self)
 
-    def __call__(self, now: float | None = None) -> tuple[str, int]:
-        """The moment `now`, in seconds since the epoch, or the clock's; and who writes."""
-        if now is None:
-            now = self._clock.time()
-        second = int(now)
-        known, text, pid = self._second  # one read: another thread may replace them
-        if known != second:
+    def at(self, now: float) -> tuple[str, int]:
+        """The moment `now`, in seconds since the epoch, and who writes."""
+        second, text, pid = self._second  # one read: another thread may replace them
+        if not 0.0 <= now - second < 1.0:
+            second = int(now)
             text, pid = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S."), os.getpid()
             self._second = (second, text, pid)
-        return text + _MILLISECONDS[int((now - second) * 1000)], pid
+        return text + _MILLISECONDS[int((now - second) * 1000.0)], pid
 
     def forget(self) -> None:
         """Ask anew: this is another process."""

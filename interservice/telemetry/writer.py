@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from interservice.options import check, number
 
 from .background import Background
-from .rows import Row
 from .sampling import INFO, WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from interservice.clock import Clock
+
+    from .rows import Row
 
 _LOG = logging.getLogger("interservice.telemetry")
 _TELL_DROPPED_EVERY = 60.0
@@ -45,7 +46,7 @@ class Output(Protocol):
     def dropped(self) -> int:
         """Records that did not arrive."""
 
-    def __call__(self, level: int, record: Row | dict[str, Any]) -> None:
+    def write(self, level: int, record: Row | dict[str, Any]) -> None:
         """Take a record."""
 
     def flush(self, timeout: float) -> bool:
@@ -66,7 +67,7 @@ class StreamOutput:
         self._reported = False
         self.dropped = 0
 
-    def __call__(self, level: int, record: Row | dict[str, Any]) -> None:  # noqa: ARG002 - a stream has no levels
+    def write(self, level: int, record: Row | dict[str, Any]) -> None:  # noqa: ARG002 - a stream has no levels
         """Write one line."""
         line = self._encode(record) + "\n"
         stream = sys.stdout if self._stream is None else self._stream
@@ -117,10 +118,10 @@ class LoggerOutput:
         self._reported = False
         self.dropped = 0
 
-    def __call__(self, level: int, record: Row | dict[str, Any]) -> None:
+    def write(self, level: int, record: Row | dict[str, Any]) -> None:
         """Log one record."""
         try:
-            self._logger.log(level, Line(record.record() if isinstance(record, Row) else record, self._encode))
+            self._logger.log(level, Line(record if isinstance(record, dict) else record.record(), self._encode))
         except Exception as error:  # noqa: BLE001 - a handler's fault must not become the request's
             self.dropped += 1
             if not self._reported:
@@ -173,7 +174,7 @@ class BufferedOutput:
         """Records that this process lost, for want of room or of a stream."""
         return self._output.dropped + (0 if self._mine is None else self._mine.lost)
 
-    def __call__(self, level: int, record: Row | dict[str, Any]) -> None:
+    def write(self, level: int, record: Row | dict[str, Any]) -> None:
         """Keep one record."""
         mine = self._mine
         if mine is None or mine.thread.pid != os.getpid():
@@ -245,8 +246,8 @@ class _Buffer:
         """Pass on what is there, in the order in which it came."""
         taken = [queue.popleft() for queue in (self._ordinary, self._serious) for _ in range(len(queue))]
         for _, level, record in sorted(taken, key=lambda kept: kept[0]):
-            self._output(level, record)
+            self._output.write(level, record)
         lost = self.lost
         if lost > self._told and self._clock.monotonic() - self._told_at >= _TELL_DROPPED_EVERY:
-            self._output(WARNING, self._tell(lost - self._told, WARNING))
+            self._output.write(WARNING, self._tell(lost - self._told, WARNING))
             self._told, self._told_at = lost, self._clock.monotonic()

@@ -7,13 +7,15 @@ import os
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from interservice.telemetry import JsonLines
-from interservice.telemetry.rows import Columns, Row
+from interservice.telemetry.parts import milliseconds
+from interservice.telemetry.rows import Columns
 from interservice.telemetry.stamp import Stamp
-from interservice.testing import FakeClock
 
-COLUMNS = Columns(["a", "b.c", 'd"', "e"])
+COLUMNS = Columns(["a", "b.c", "d/d", "e"])
 
 
 @pytest.mark.parametrize("fast", [True, False], ids=["msgspec", "plain"])
@@ -31,7 +33,7 @@ COLUMNS = Columns(["a", "b.c", 'd"', "e"])
 )
 def test_row_is_written_as_its_record(fast: bool, values: tuple[Any, ...]) -> None:
     lines = JsonLines(fast=fast)
-    row = Row(COLUMNS, values)
+    row = lines.rows(COLUMNS)(*values)
     text = lines.encode(row)
     assert json.loads(text) == json.loads(lines.encode(row.record()))
     assert list(json.loads(text)) == [name for name, value in zip(COLUMNS.names, values, strict=True) if value is not None]
@@ -40,12 +42,17 @@ def test_row_is_written_as_its_record(fast: bool, values: tuple[Any, ...]) -> No
 
 def test_row_has_a_value_for_each_name() -> None:
     with pytest.raises(ValueError, match="zip"):
-        Row(COLUMNS, ("one",)).record()
+        COLUMNS.rows()("one").record()
+
+
+@given(st.floats() | st.floats(0.0, 100.0) | st.integers(0, 10**12).map(lambda halves: halves / 2e6))
+def test_durations_are_rounded_as_by_round(seconds: float) -> None:
+    assert repr(milliseconds(seconds)) == repr(round(seconds * 1000.0, 3))
 
 
 def test_milliseconds_are_of_the_moment() -> None:
-    stamp = Stamp(FakeClock())
-    assert [stamp(now)[0] for now in (0.0, 0.999, 1.0005, 1795564827.125)] == [
+    stamp = Stamp()
+    assert [stamp.at(now)[0] for now in (0.0, 0.999, 1.0005, 1795564827.125)] == [
         "1970-01-01T00:00:00.000Z",
         "1970-01-01T00:00:00.999Z",
         "1970-01-01T00:00:01.000Z",
@@ -55,9 +62,9 @@ def test_milliseconds_are_of_the_moment() -> None:
 
 @pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
 def test_forked_child_writes_its_own_id_in_the_same_second() -> None:
-    stamp = Stamp(FakeClock())
-    assert stamp()[1] == os.getpid()
+    stamp, now = Stamp(), 1_800_000_000.0
+    assert stamp.at(now)[1] == os.getpid()
     pid = os.fork()
     if pid == 0:
-        os._exit(0 if stamp()[1] == os.getpid() else 1)
+        os._exit(0 if stamp.at(now)[1] == os.getpid() else 1)
     assert os.waitpid(pid, 0)[1] == 0
