@@ -64,6 +64,19 @@ def flask_gated() -> flask.Flask:
     return _gated(_flask("/orders/<int:number>"), _gate())
 
 
+def flask_by_hand() -> flask.Flask:
+    """The same job by the layers that services are built of."""
+    return _layered(_flask("/orders/<int:number>"))
+
+
+def _layered(app: flask.Flask) -> flask.Flask:
+    host, _, port = os.environ["LOAD_STATSD"].rpartition(":")
+    keys = jwt.PyJWKClient(os.environ["LOAD_JWKS"], cache_keys=True, cache_jwk_set=True, lifespan=86400)
+    layers = Layers(keys, json_logger(sys.stdout), statsd.StatsClient(host, int(port), prefix="orders"))
+    app.wsgi_app = wsgi_layers(app.wsgi_app, layers)  # type: ignore[method-assign, assignment]
+    return app
+
+
 def _gated(app: flask.Flask, gate: Gate) -> flask.Flask:
     app.wsgi_app = Middleware(app.wsgi_app, gate)  # type: ignore[method-assign]
     return app
@@ -114,12 +127,7 @@ def calls_toolkit() -> flask.Flask:
 
 def whole_by_hand() -> flask.Flask:
     """The layers by hand in front; `requests`, pybreaker and tenacity behind."""
-    app = _flask("/orders/<int:number>", guarded(_plain_call()))
-    host, _, port = os.environ["LOAD_STATSD"].rpartition(":")
-    keys = jwt.PyJWKClient(os.environ["LOAD_JWKS"], cache_keys=True, cache_jwk_set=True, lifespan=86400)
-    layers = Layers(keys, json_logger(sys.stdout), statsd.StatsClient(host, int(port), prefix="orders"))
-    app.wsgi_app = wsgi_layers(app.wsgi_app, layers)  # type: ignore[method-assign, assignment]
-    return app
+    return _layered(_flask("/orders/<int:number>", guarded(_plain_call())))
 
 
 def whole_toolkit() -> flask.Flask:

@@ -127,7 +127,8 @@ _GATE = """\
 One worker process, one thread of wrk, {connections} connections with keep-alive, on the same cores. Every request has a token
 (RS256), `traceparent`, `X-Request-ID` and `X-Request-Timeout-Ms`. The whole gate is `Tracing`, `Deadlines`, `Versions` (path,
 stripped), `JWTAuth` (keys from a JWKS, two rules), `AccessLog` (standard output, one write for each line, to /dev/null) and
-`StatsD` (UDP on loopback)."""
+`StatsD` (UDP on loopback). The layers by hand are those of the table "The gate beside its peers",
+with their log on standard output too."""
 _CALLS = """\
 A Flask service under granian, one worker with eight threads, whose handler makes one GET with keep-alive to a service on
 loopback (a process of its own, as small as there can be) and hands its body on; {connections} connections of wrk. "Everything on"
@@ -142,7 +143,11 @@ def scenarios() -> dict[str, Scenario]:
         key="flask",
         title="Flask under granian",
         text=_GATE.format(connections=CONNECTIONS),
-        sides=[Side("bare Flask", "granian-wsgi", "flask_bare"), Side(f"Flask, {_GATED}", "granian-wsgi", "flask_gated")],
+        sides=[
+            Side("bare Flask", "granian-wsgi", "flask_bare"),
+            Side(f"Flask, {_GATED}", "granian-wsgi", "flask_gated"),
+            Side("Flask, layers by hand in front", "granian-wsgi", "flask_by_hand"),
+        ],
         targets=[
             Target(f"Flask, {_GATED}", "rate", 10_000),
             Target(f"Flask, {_GATED}", "p99", 20),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from .parts import ECS_OUTCOME, ECS_VERSION, FLAGS, Parts, milliseconds, nanoseconds
+from .parts import ECS_OUTCOME, ECS_VERSION, FLAGS, Parts, nanoseconds
 from .redact import redact_text
 from .rows import Columns
 from .sampling import ERROR, LEVEL_NAMES
@@ -89,8 +89,8 @@ class Records(Parts):
             source.secrets.query(query) if query else None, request.scheme,
             None if length is None else _number(length), peer, peer, host, port, request.protocol,
             agent if agent is None or len(agent) <= _MAX_USER_AGENT else agent[:_MAX_USER_AGENT],
-            status, milliseconds(seconds), outcome,
-            None if first_byte is None else milliseconds(first_byte), sent,
+            status, round(seconds * 1000.0, 3), outcome,
+            None if first_byte is None else round(first_byte * 1000.0, 3), sent,
             trace_id, span_id, parent_id, None if flags is None else FLAGS[flags & 3], exchange.request_id,
             subject,
             client_id,

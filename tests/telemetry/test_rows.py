@@ -7,11 +7,8 @@ import os
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from interservice.telemetry import JsonLines
-from interservice.telemetry.parts import milliseconds
 from interservice.telemetry.rows import Columns
 from interservice.telemetry.stamp import Stamp
 
@@ -43,11 +40,6 @@ def test_row_is_written_as_its_record(fast: bool, values: tuple[Any, ...]) -> No
 def test_row_has_a_value_for_each_name() -> None:
     with pytest.raises(ValueError, match="zip"):
         COLUMNS.rows()("one").record()
-
-
-@given(st.floats() | st.floats(0.0, 100.0) | st.integers(0, 10**12).map(lambda halves: halves / 2e6))
-def test_durations_are_rounded_as_by_round(seconds: float) -> None:
-    assert repr(milliseconds(seconds)) == repr(round(seconds * 1000.0, 3))
 
 
 def test_milliseconds_are_of_the_moment() -> None:
