@@ -8,10 +8,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _COLD = """\
-wrk, the server and the application share two cores, and one interpreter runs one thread at a time. The gate does the same
-instructions as alone, and takes two to three times as long for them; so do a few lines of any other Python in its place. We think
-that application and gate in turn are more than the processor's caches and branch predictor keep, but have not proven it; it is
-neither the garbage collector nor page faults. See "The gate in front of Flask"."""
+wrk, the server and the application share two cores, and one interpreter runs one thread at a time. The gate executes the same
+instructions as alone, and takes two to three times as long for them, as application and gate in turn are more than the
+processor's caches keep: see "Why the gate costs more in front of Flask"."""
 _WAITING = """\
 {connections} requests are under way at any time, so that each waits for those before it: at this rate that alone is most of
 it; the rest are threads that wait for the interpreter."""
