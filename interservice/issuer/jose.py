@@ -1,6 +1,6 @@
 """Reading of signed tokens that come in: client assertions and our own access tokens.
 
-Verifies with joserfc, while the issuer signs and the rest of the package verifies with PyJWT's algorithms: each end of the
+Verifies with joserfc, while the issuer signs with PyJWT and the rest of the package verifies with cryptography: each end of the
 wire is checked by another implementation. (Authlib's server was looked at: it refuses http on loopback unless an environment
 variable turns the check off for the whole process, reads the system clock, and writes issued tokens to its debug log.)
 """
